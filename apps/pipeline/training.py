@@ -1,0 +1,283 @@
+"""The only training loop: batches in an order that a resumed run repeats, fit, checkpoint, stop early, plot."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.pipeline.datasets import DataError
+
+
+def set_up(seed: int) -> None:
+    """Seeds everything, and gives each direction of a bidirectional layer half of the cores: two loops side by side
+    are faster than each on all cores. To be called before TensorFlow computes anything."""
+    keras.utils.set_random_seed(seed)
+    with contextlib.suppress(RuntimeError):  # in a process that has computed already, such as a test
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 2) // 2))
+        tf.config.threading.set_inter_op_parallelism_threads(2)
+
+
+class Batches:
+    """Examples in batches, in an order that depends on the seed and the epoch alone.
+
+    Args:
+        draw: generator of random numbers -> list of index arrays, one a batch; every example is in one of them.
+        assemble: (indices, generator of random numbers) -> what the model gets: an array or a tuple of arrays.
+        signature: the tf.TensorSpec of what `assemble` gives.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[np.random.Generator], list[np.ndarray]],
+        assemble: Callable[[np.ndarray, np.random.Generator], Any],
+        signature: Any,
+        seed: int = 0,
+    ):
+        self.draw, self.assemble, self.signature, self.seed = draw, assemble, signature, seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.draw(np.random.default_rng(0)))
+
+    def __iter__(self) -> Iterator[Any]:
+        generator = np.random.default_rng([self.seed, self.epoch])
+        for indices in self.draw(generator):
+            yield self.assemble(indices, generator)
+
+    def dataset(self) -> tf.data.Dataset:
+        dataset = tf.data.Dataset.from_generator(self.__iter__, output_signature=self.signature)
+        return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(4)
+
+
+IDS_AND_TARGETS = (tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, 1), tf.float32))
+
+
+def grouped_by_length(lengths: np.ndarray, batch_size: int, shuffle: bool) -> Callable:
+    """A `draw` for `Batches`: sequences of like length share a batch, so that little time is spent on padding."""
+
+    def draw(generator: np.random.Generator) -> list[np.ndarray]:
+        if not shuffle:
+            order = np.argsort(lengths, kind="stable")
+            return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        order = generator.permutation(len(lengths))
+        pools = [order[start : start + 50 * batch_size] for start in range(0, len(order), 50 * batch_size)]
+        order = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
+        batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        return [batches[index] for index in generator.permutation(len(batches))]
+
+    return draw
+
+
+def padded(rows: list[np.ndarray]) -> np.ndarray:
+    """Ids of several lengths -> int32 (batch, time), filled up on the right with 0."""
+    result = np.zeros((len(rows), max(map(len, rows))), np.int32)
+    for target, row in zip(result, rows, strict=True):
+        target[: len(row)] = row
+    return result
+
+
+def predicted(model: keras.Model, rows: list[np.ndarray], batch_size: int = 128) -> np.ndarray:
+    """The model's outputs (rows, ...) for ids of several lengths, in the order of the rows."""
+    order = np.argsort([len(row) for row in rows], kind="stable")
+    call = tf.function(lambda ids: model(ids, training=False), input_signature=[tf.TensorSpec((None, None), tf.int32)])
+    parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    outputs = np.concatenate([call(padded([rows[index] for index in part])).numpy() for part in parts])
+    return outputs[np.argsort(order)]
+
+
+@keras.saving.register_keras_serializable(package="keras_rnn_apps")
+def accuracy(targets, logits):
+    """The part of the logits that lie on their target's side; targets are probabilities, (batch, 1)."""
+    return keras.ops.cast(keras.ops.equal(targets > 0.5, logits > 0.0), "float32")
+
+
+@keras.saving.register_keras_serializable(package="keras_rnn_apps")
+class AdamW(keras.optimizers.AdamW):
+    """Keras's AdamW with a factor on the learning rate of some variables.
+
+    Args:
+        factors: {part of a variable's path: factor}; the first part that fits counts, other variables have 1.
+    """
+
+    def __init__(self, *args, factors: dict[str, float] | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.factors = dict(factors or {})
+
+    def update_step(self, gradient, variable, learning_rate):
+        factor = next((factor for part, factor in self.factors.items() if part in variable.path), 1.0)
+        super().update_step(gradient, variable, learning_rate * factor)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factors": self.factors}
+
+
+def cosine_with_warm_up(peak: float, steps: int, warm_up: float = 0.1) -> keras.optimizers.schedules.CosineDecay:
+    """A learning rate that climbs from 0 to `peak` over the part `warm_up` of the steps, then falls to 0."""
+    climb = max(1, int(steps * warm_up))
+    return keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - climb), warmup_target=peak, warmup_steps=climb)
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """After each epoch everything a resumed run needs goes into one file, written beside and renamed.
+
+    That is: the variables of model and optimizer, the best weights so far, the history and the settings of the run.
+    Also stops the training `patience` epochs after the best one. The weights that validation saw count: with a moving
+    average, the average.
+    """
+
+    def __init__(self, path: Path, batches: Batches, settings: dict, monitor: str, patience: int):
+        super().__init__()
+        self.path, self.batches, self.settings = Path(path), batches, settings
+        self.monitor, self.patience = monitor, patience
+        self.history: list[dict[str, float]] = []
+        self.best_weights: list[np.ndarray] | None = None
+        self.seconds = 0.0
+
+    def best_epoch(self) -> int:
+        values = [logs[self.monitor] for logs in self.history]
+        return int(np.argmax(values) if self.monitor.endswith("accuracy") else np.argmin(values))
+
+    def stopped_early(self) -> bool:
+        return bool(self.history) and len(self.history) - 1 - self.best_epoch() >= self.patience
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+        self.batches.epoch = epoch
+        for variable in self.model.variables:  # dropout of epoch 3 is the same whether the run was cut off before or not
+            if variable.path.endswith("seed_generator_state"):
+                variable.assign([int(variable.numpy()[0]), epoch << 16])
+
+    def on_test_end(self, logs=None):
+        self.validated_weights = [np.array(weight) for weight in self.model.get_weights()]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds += time.perf_counter() - self.started
+        self.history.append({name: float(value) for name, value in (logs or {}).items()})
+        if self.best_epoch() == len(self.history) - 1:
+            self.best_weights = self.validated_weights
+        self.save()
+        if self.stopped_early():
+            self.model.stop_training = True
+
+    def _state(self) -> list:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def save(self) -> None:
+        about = {"settings": self.settings, "history": self.history, "seconds": self.seconds}
+        arrays = {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._state())}
+        arrays |= {f"best_{i}": weight for i, weight in enumerate(self.best_weights)}
+        beside = self.path.with_suffix(".partial")
+        try:
+            with open(beside, "wb") as file:
+                np.savez(file, about=np.array(json.dumps(about)), **arrays)
+            os.replace(beside, self.path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def load(self) -> None:
+        """Takes up the saved state; DataError if the file is damaged or the settings are others."""
+        try:
+            with np.load(self.path) as file:
+                arrays = dict(file)
+            about = json.loads(str(arrays.pop("about")))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(
+                f"expected a checkpoint to resume from in {self.path}, got a damaged file ({error}): "
+                "start again without --resume"
+            ) from None
+        for name, value in self.settings.items():
+            if about["settings"].get(name) != value:
+                raise DataError(
+                    f"expected the settings of the run to resume ({name} {about['settings'].get(name)}), "
+                    f"got {name} {value}: repeat them, or start again without --resume"
+                )
+        self.history, self.seconds = about["history"], about["seconds"]
+        for i, variable in enumerate(self._state()):
+            variable.assign(arrays[f"variable_{i}"])
+        self.best_weights = [arrays[f"best_{i}"] for i in range(len(self.model.get_weights()))]
+
+
+def fit(
+    model: keras.Model,
+    batches: Batches,
+    validation: Batches,
+    checkpoint: Path,
+    *,
+    epochs: int,
+    settings: dict,
+    monitor: str = "val_loss",
+    patience: int = 2,
+    resume: bool = False,
+    log_folder: Path | None = None,
+) -> tuple[list[dict[str, float]], float, bool]:
+    """Trains a compiled model and leaves its best weights in it.
+
+    Args:
+        checkpoint: the file to write after each epoch; with `resume` the one to go on from, if it is there.
+        settings: what decides the run; a checkpoint of other settings is refused.
+        monitor, patience: which of the logs decides what is best, and how many worse epochs end the training.
+        log_folder: for TensorBoard.
+
+    Returns:
+        the logs of each epoch, the seconds they took, and whether Ctrl-C ended the training.
+    """
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    checkpoints = Checkpoints(checkpoint, batches, settings, monitor, patience)
+    checkpoints.set_model(model)
+    model.optimizer.build(model.trainable_variables)
+    if resume and checkpoint.exists():
+        checkpoints.load()
+    callbacks: list[keras.callbacks.Callback] = [checkpoints]
+    if model.optimizer.use_ema:
+        callbacks.append(keras.callbacks.SwapEMAWeights())  # after ours, whose on_test_end wants the averages
+    if log_folder is not None:
+        callbacks.append(keras.callbacks.TensorBoard(log_folder, write_graph=False))
+    interrupted = False
+    if len(checkpoints.history) < epochs and not checkpoints.stopped_early():
+        try:
+            model.fit(
+                batches.dataset(),
+                validation_data=validation.dataset(),
+                initial_epoch=len(checkpoints.history),
+                epochs=epochs,
+                callbacks=callbacks,
+                verbose=1 if os.isatty(1) else 2,
+            )
+        except KeyboardInterrupt:
+            if checkpoints.best_weights is None:
+                raise
+            interrupted = True
+    with contextlib.suppress(AttributeError):
+        model.stop_training = False
+    model.set_weights(checkpoints.best_weights)
+    return checkpoints.history, checkpoints.seconds, interrupted
+
+
+def plot_history(history: list[dict[str, float]], metric: str, path: Path, title: str) -> None:
+    """Loss and metric against epochs, of training and validation, as a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    epochs = range(1, len(history) + 1)
+    for axis, name in zip(axes, ("loss", metric), strict=True):
+        axis.plot(epochs, [logs[name] for logs in history], "o-", label="training")
+        axis.plot(epochs, [logs[f"val_{name}"] for logs in history], "o-", label="validation")
+        axis.set(xlabel="epoch", ylabel=name, xticks=list(epochs))
+        axis.legend()
+        axis.grid(alpha=0.3)
+    figure.suptitle(title)
+    figure.savefig(path, dpi=100)
+    pyplot.close(figure)

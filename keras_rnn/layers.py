@@ -1,0 +1,220 @@
+"""Cell + loop = a Keras layer: SimpleRNN, LSTM and GRU, with the arguments, weights and numbers of their Keras twins.
+
+keras.layers.RNN brings what surrounds the loop: initial and returned states, stateful, Bidirectional.
+"""
+
+import inspect
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_rnn.cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell, named_arguments
+from keras_rnn.sequence import scan
+
+
+def time_major(mask: tf.Tensor | list | None) -> tf.Tensor | None:
+    """A mask `(batch, time)`, or `(batch, time, 1)`, or a list of one, as bool `(time, batch)`."""
+    mask = keras.tree.flatten(mask)[0] if mask is not None else None
+    if mask is None:
+        return None
+    mask = tf.cast(mask, tf.bool)
+    return tf.transpose(mask if mask.shape.rank == 2 else tf.squeeze(mask, 2))
+
+
+def argument_names(cell_class: type[RecurrentCell]) -> list[str]:
+    """The arguments that a cell's constructor names: its layer takes them too and passes them on."""
+    return [name for name in inspect.signature(cell_class).parameters if name != "kwargs"]
+
+
+class RecurrentLayer(keras.layers.RNN):
+    """A cell run over `(batch, time, features)`: what the three layers share. A subclass has `cell_class`."""
+
+    cell_class: type[RecurrentCell]
+    cell_name: str
+
+    def __init__(self, arguments: dict[str, Any], **kwargs):
+        if arguments.get("use_cudnn", "auto") not in ("auto", True, False):
+            raise ValueError(
+                f'{type(self).__name__} expected use_cudnn "auto", True or False, got {arguments["use_cudnn"]!r}.'
+            )
+        use_cudnn = arguments.pop("use_cudnn", None)  # SimpleRNN has no such argument
+        cell = self.cell_class(
+            **{name: arguments.pop(name) for name in argument_names(self.cell_class)},
+            name=self.cell_name,
+            dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True),
+        )
+        super().__init__(cell, **arguments, **kwargs)
+        self.use_cudnn = use_cudnn
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        if sequences.shape[1] == 0:
+            raise ValueError(f"{self.name} expected one time step or more, got a sequence of shape {sequences.shape}.")
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        if self.use_cudnn is True:
+            raise ValueError(
+                f"{self.name} expected cuDNN to be available for use_cudnn=True, got none: "
+                'pass use_cudnn="auto" to take it where there is one and the loop elsewhere.'
+            )
+        cell = self.cell
+        inputs = tf.transpose(sequences, [1, 0, 2])
+        masks = recurrent_masks = None
+        if training:
+            one_step = tf.ones([tf.shape(inputs)[1], inputs.shape[2]], inputs.dtype)
+            masks = cell.draw_masks(one_step, cell.dropout)
+            recurrent_masks = cell.draw_masks(initial_state[0], cell.recurrent_dropout)
+        last_output, outputs, states = scan(
+            lambda projected, states: cell.step(projected, states, recurrent_masks)[1],
+            cell.project(inputs, masks),
+            initial_state,
+            time_major(mask),
+            go_backwards=self.go_backwards,
+            unroll=self.unroll,
+            zero_output_for_mask=self.zero_output_for_mask,
+            return_all_outputs=self.return_sequences,
+        )
+        return last_output, last_output if outputs is None else tf.transpose(outputs, [1, 0, 2]), states
+
+    def _maybe_config_dropout_masks(self, cell, input_sequence, input_state):
+        """`inner_loop` draws the masks. RNN would even at inference: a random operator in every exported model."""
+
+    def get_config(self):
+        config = super().get_config()
+        del config["cell"]
+        cell_config = self.cell.get_config()
+        config |= {name: cell_config[name] for name in argument_names(self.cell_class)}
+        config["activity_regularizer"] = keras.regularizers.serialize(self.activity_regularizer)
+        if self.use_cudnn is not None:
+            config["use_cudnn"] = self.use_cudnn
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+for _name in dict.fromkeys(name for cell in (SimpleRNNCell, LSTMCell, GRUCell) for name in argument_names(cell)):
+    setattr(RecurrentLayer, _name, property(lambda layer, name=_name: getattr(layer.cell, name), doc=f"`cell.{_name}`"))
+
+
+@keras.saving.register_keras_serializable(package="keras_rnn")
+class SimpleRNN(RecurrentLayer):
+    """A simple recurrent network (Elman, 1990) over `(batch, time, features)`.
+
+    The formula is SimpleRNNCell's; arguments, call arguments and outputs are those of `keras.layers.SimpleRNN`.
+    """
+
+    cell_class, cell_name = SimpleRNNCell, "simple_rnn_cell"
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(named_arguments(locals()), **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="keras_rnn")
+class LSTM(RecurrentLayer):
+    """Long short-term memory (Hochreiter & Schmidhuber, 1997) over `(batch, time, features)`.
+
+    The formula is LSTMCell's; arguments, call arguments and outputs are those of `keras.layers.LSTM`.
+    """
+
+    cell_class, cell_name = LSTMCell, "lstm_cell"
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        use_cudnn="auto",
+        implementation=2,
+        **kwargs,
+    ):
+        super().__init__(named_arguments(locals()), **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="keras_rnn")
+class GRU(RecurrentLayer):
+    """Gated recurrent units (Cho et al., 2014) over `(batch, time, features)`.
+
+    The formula is GRUCell's; arguments, call arguments and outputs are those of `keras.layers.GRU`.
+    """
+
+    cell_class, cell_name = GRUCell, "gru_cell"
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        reset_after=True,
+        use_cudnn="auto",
+        implementation=2,
+        **kwargs,
+    ):
+        super().__init__(named_arguments(locals()), **kwargs)
