@@ -1,16 +1,28 @@
-"""Is a film review positive? A bidirectional LSTM over the words, on IMDB (Maas et al. 2011) or your own labelled texts."""
+"""Is a film review positive? A bidirectional LSTM over its words, trained on IMDB or on your own labelled texts.
+
+    python -m apps.sentiment classify "A warm, funny film that never drags."
+
+The network: embedding -> bidirectional LSTM -> mean and maximum over time -> dense 64 -> logit. It learns in four
+stages, each of which `train --resume` takes up again: word vectors; two language models; the labels; and, from the
+language models once more, the labels together with opinions of the texts that have none.
+"""
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from apps.pipeline import datasets
-from apps.pipeline.text import PADDING, UNKNOWN, Vocabulary
+from apps.pipeline import command_line, datasets, publishing, running
+from apps.pipeline.datasets import DataError, LabelledTexts
+from apps.pipeline.publishing import FILES
+from apps.pipeline.text import PADDING, Vocabulary, tokenize
 
 NAME = "sentiment"
 
@@ -25,7 +37,8 @@ class Recipe:
     word_vector_epochs: int = 5
     language_model_epochs: int = 2
     keep_last: int = 400  # tokens of a text that are read: the end of a review says most
-    epochs: int = 4
+    epochs: int = 4  # over the texts with a label
+    student_epochs: int = 2  # over all texts; 0 leaves this stage out
     batch_size: int = 64
     unknown_rate: float = 0.1  # of the words, replaced in training
 
@@ -34,8 +47,12 @@ class Recipe:
         return {name: getattr(self, name) for name in fields}
 
 
-def load_data(path: Path | None, seed: int):
-    """-> train, validation, test (LabelledTexts) and unlabelled texts: IMDB, or the file at `path` split 8 : 1 : 1."""
+QUICK = {"word_vector_epochs": 2, "language_model_epochs": 0, "epochs": 3, "student_epochs": 0}
+
+
+def load_data(path: Path | None, seed: int) -> tuple[LabelledTexts, LabelledTexts, LabelledTexts, list[str]]:
+    """-> train, validation, test and texts without a label: IMDB, or the file at `path`, of which a tenth each is
+    validation and test."""
     if path is None:
         train, validation = datasets.split(datasets.imdb("train"), 0.1, seed)
         return train, validation, datasets.imdb("test"), datasets.imdb_unlabelled()
@@ -45,7 +62,7 @@ def load_data(path: Path | None, seed: int):
 
 
 def build_model(vocabulary_size: int, units: int):
-    """Ids (batch, time), 0 = padding -> the logit of the second label, (batch, 1)."""
+    """A Keras model: ids int32 (batch, time), 0 = padding -> the logit of the second label, (batch, 1)."""
     import keras
 
     from keras_rnn import LSTM
@@ -54,118 +71,268 @@ def build_model(vocabulary_size: int, units: int):
     embedding = keras.layers.Embedding(vocabulary_size, units, mask_zero=True, name="embedding")
     hidden = keras.layers.SpatialDropout1D(0.3)(embedding(ids))
     hidden = keras.layers.Bidirectional(LSTM(units, return_sequences=True), name="bidirectional")(hidden)
-    is_word = keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(ids, 0), "float32"), -1)
+    is_word = keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(ids, PADDING), "float32"), -1)
     mean = keras.ops.sum(hidden * is_word, axis=1) / keras.ops.sum(is_word, axis=1)
-    maximum = keras.ops.max(hidden - 2.0 * (1.0 - is_word), axis=1)  # LSTM outputs lie between -1 and 1
+    maximum = keras.ops.max(hidden - 2.0 * (1.0 - is_word), axis=1)  # an LSTM's outputs lie between -1 and 1
     features = keras.layers.Dropout(0.5)(keras.layers.Concatenate()([mean, maximum]))
     features = keras.layers.Dropout(0.5)(keras.layers.Dense(64, activation="relu")(features))
     return keras.Model(ids, keras.layers.Dense(1, name="logit")(features), name=NAME)
 
 
-def pretrain(model, sequences, vocabulary: Vocabulary, recipe: Recipe, folder: Path, resume: bool) -> None:
-    """Gives `model` an embedding from word vectors and LSTMs from two language models, trained on `sequences`."""
-    from apps.pipeline import pretraining, training
+class Run:
+    """A training run: its recipe, its folder, and what its stages have reported."""
 
-    embedding = model.get_layer("embedding")
-    vectors = folder / "word_vectors.npy"
-    if not (resume and vectors.exists()):
-        print(f"Word vectors: {recipe.word_vector_epochs} epochs over {len(sequences):,} texts", flush=True)
-        np.save(vectors, pretraining.word_vectors(sequences, vocabulary, recipe.units, recipe.word_vector_epochs, recipe.seed))
-    embedding.set_weights([np.load(vectors)])
-    if not recipe.language_model_epochs:
-        return
-    rows = pretraining.chunks(sequences, 128)
-    print(f"Language models: {recipe.language_model_epochs} epochs over {rows.size:,} tokens", flush=True)
-    language_model = pretraining.LanguageModel(embedding, model.get_layer("bidirectional"))
-    held_out = len(rows) // 100
-    batches, validation = (
-        pretraining.chunk_batches(part, len(vocabulary), 512, 64, recipe.seed) for part in (rows[held_out:], rows[:held_out])
-    )
-    steps = len(batches) * recipe.language_model_epochs
-    optimizer = training.AdamW(training.cosine_with_warm_up(3e-3, steps, 0.05), weight_decay=0.0, global_clipnorm=1.0)
-    language_model.compile(optimizer, jit_compile=False)
-    _, _, interrupted = training.fit(
-        language_model, batches, validation, folder / "language_model.npz",
-        epochs=recipe.language_model_epochs, settings=recipe.of_pretraining(), resume=resume,
-    )
-    if interrupted:
-        raise KeyboardInterrupt
+    def __init__(self, recipe: Recipe, output: Path, resume: bool):
+        self.recipe, self.output, self.resume = recipe, output, resume
+        self.folder = output / "training"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.stages: list[dict[str, Any]] = []
 
-
-def fine_tune(model, sequences, targets, validation, recipe: Recipe, epochs: int, checkpoint: Path, **run):
-    """Trains the whole of `model` on ids and the probabilities of the second label; -> what `training.fit` gives.
-
-    validation: (ids of each text, labels).
-    """
-    import keras
-
-    from apps.pipeline import training
-
-    def batches(sequences, targets, unknown_rate, shuffle):
-        rows = [row[-recipe.keep_last :] for row in sequences]
-
-        def assemble(indices, generator):
-            ids = training.padded([rows[index] for index in indices])
-            unknown = (generator.random(ids.shape) < unknown_rate) & (ids != PADDING)
-            return np.where(unknown, UNKNOWN, ids), targets[indices, None]
-
-        draw = training.grouped_by_length(np.array([len(row) for row in rows]), recipe.batch_size, shuffle)
-        return training.Batches(draw, assemble, training.IDS_AND_TARGETS, recipe.seed)
-
-    training_batches = batches(sequences, targets.astype(np.float32), recipe.unknown_rate, shuffle=True)
-    validation_batches = batches(validation[0], validation[1].astype(np.float32), 0.0, shuffle=False)
-    optimizer = training.AdamW(
-        training.cosine_with_warm_up(1e-3, len(training_batches) * epochs),
-        weight_decay=0.01,
-        global_clipnorm=1.0,
-        use_ema=True,
-        ema_momentum=0.998,
-        factors={"embedding": 0.5, "bidirectional": 0.7},  # they have learned already
-    )
-    optimizer.exclude_from_weight_decay(var_names=["embedding"])
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=[training.accuracy], jit_compile=False)
-    settings = {**dataclasses.asdict(recipe), "texts": len(sequences)}
-    return training.fit(
-        model, training_batches, validation_batches, checkpoint,
-        epochs=epochs, monitor="val_accuracy", settings=settings, **run,
-    )
-
-
-def second_opinions(model, labelled, targets, unlabelled, recipe: Recipe) -> np.ndarray:
-    """Probabilities of the second label for unlabelled texts: the mean log-odds of `model` and of a linear classifier."""
-    from apps.pipeline import training
-    from apps.pipeline.distillation import WordPairClassifier
-
-    rows = [row[-recipe.keep_last :] for row in unlabelled]
-    logits = training.predicted(model, rows)[:, 0] + WordPairClassifier(labelled, targets).logits(unlabelled)
-    return 1.0 / (1.0 + np.exp(-logits / 2.0))
+    def finished(self, stage: str, seconds: float, epochs: int, result: str = "") -> None:
+        self.stages.append({"stage": stage, "seconds": round(seconds, 1), "epochs": epochs, "result": result})
+        print(f"{stage}: {seconds / 60:.1f} minutes, {epochs} epochs {result}", flush=True)
 
 
 def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None:
-    """Trains in stages that `resume` takes up again; the last one leaves its model, plots and logs in `output`."""
+    """Trains, writes the model's folder to `output` and measures its artifacts."""
     from apps.pipeline import training
 
     training.set_up(recipe.seed)
-    folder = output / "training"
-    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(recipe, output, resume)
     labelled, validation, test, unlabelled = load_data(data, recipe.seed)
     texts = labelled.texts + validation.texts + unlabelled
     vocabulary = Vocabulary.from_texts(texts, recipe.words, recipe.keep_last, labelled.names)
+    print(f"{len(texts):,} texts, {len(validation):,} of them to validate; {len(vocabulary):,} ids", flush=True)
     sequences = [np.array(vocabulary.all_ids(text), np.int32) for text in texts]
-    of_labelled, of_validation, of_unlabelled = np.split(
-        np.array(sequences, object), np.cumsum([len(labelled), len(validation)])
-    )
     model = build_model(len(vocabulary), recipe.units)
-    pretrain(model, sequences, vocabulary, recipe, folder, resume)
+    pretrain(model, sequences, vocabulary, run)
+    fitted = learn_labels(model, sequences, labelled.labels, validation.labels, run)
+    if fitted.interrupted:
+        print("\nStopped: writing the best model so far. Ctrl-C again leaves without.", flush=True)
+    training.plot_history(fitted.history, "accuracy", run.folder / "history.png", "Sentiment")
+    beside = run.folder / "model.partial.keras"
+    model.save(beside)
+    beside.replace(output / "model.keras")
+    how = {"command": publishing.command(), "recipe": dataclasses.asdict(recipe), "stages": run.stages}
+    write_artifacts(model, vocabulary, output, how | publishing.environment())
+    for artifact in FILES:
+        print(publishing.in_words(record(output, artifact, test, data)), flush=True)
+
+
+def pretrain(model, sequences: list[np.ndarray], vocabulary: Vocabulary, run: Run) -> None:
+    """The first two stages: gives `model` word vectors, then trains it as two language models."""
+    from apps.pipeline import pretraining
+
+    embedding, bidirectional = model.get_layer("embedding"), model.get_layer("bidirectional")
+    settings = {"settings": run.recipe.of_pretraining(), "resume": run.resume}
+    epochs = run.recipe.word_vector_epochs
+    file = run.folder / "word_vectors.npz"
+    seconds = pretraining.pretrain_embedding(embedding, sequences, vocabulary, file, epochs=epochs, **settings)
+    run.finished("word vectors", seconds, epochs)
+    epochs = run.recipe.language_model_epochs
+    if not epochs:
+        return
+    file = run.folder / "language_model.npz"
+    fitted = pretraining.pretrain_bidirectional(embedding, bidirectional, sequences, file, epochs=epochs, **settings)
+    if fitted.interrupted:
+        raise KeyboardInterrupt
+    result = f"validation loss {fitted.best('val_loss'):.3f} nats (sampled)"
+    run.finished("language models", fitted.seconds, len(fitted.history), result)
+
+
+def learn_labels(model, sequences: list[np.ndarray], labels: np.ndarray, validation_labels: np.ndarray, run: Run):
+    """The last two stages: the labels, then the labels and opinions of the other texts -> training.Fitted.
+
+    sequences: ids of the texts with `labels`, then of those to validate with, then of those without a label.
+    """
+    from apps.pipeline.fine_tuning import fine_tune, second_opinions
+
+    recipe = run.recipe
+    rows = [row[-recipe.keep_last :] for row in sequences]
+    labelled, rest = rows[: len(labels)], rows[len(labels) :]
+    validation, unlabelled = (rest[: len(validation_labels)], validation_labels), rest[len(validation_labels) :]
     pretrained = model.get_weights()
-    held_out = of_validation, validation.labels
-    history, _, interrupted = fine_tune(
-        model, of_labelled, labelled.labels, held_out, recipe, recipe.epochs, folder / "classifier.npz",
-        resume=resume, log_folder=folder / "logs",
+
+    def stage(name: str, texts, epochs: int):
+        fitted = fine_tune(
+            model,
+            texts,
+            validation,
+            run.folder / f"{name.replace(' ', '_')}.npz",
+            epochs=epochs,
+            batch_size=recipe.batch_size,
+            unknown_rate=recipe.unknown_rate,
+            settings=dataclasses.asdict(recipe),
+            resume=run.resume,
+        )
+        result = f"validation accuracy {fitted.best('val_accuracy'):.2%}"
+        run.finished(name, fitted.seconds, len(fitted.history), result)
+        return fitted
+
+    fitted = stage("labels", (labelled, labels), recipe.epochs)
+    if unlabelled and recipe.student_epochs and not fitted.interrupted:
+        opinions = second_opinions(model, (labelled, labels), unlabelled)
+        model.set_weights(pretrained)
+        everything = labelled + unlabelled, np.concatenate([labels, opinions])
+        fitted = stage("labels and opinions", everything, recipe.student_epochs)
+    return fitted
+
+
+def write_artifacts(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any]) -> None:
+    """A trained model -> SavedModel, LiteRT files, vocabulary, results without figures yet, and model card."""
+    import tensorflow as tf
+
+    from keras_rnn import export
+
+    def serve(text):
+        logit = model(vocabulary.ids_in_graph(text), training=False)[:, 0]
+        return {"probability": tf.sigmoid(logit)}
+
+    def score(ids):
+        logit = model(ids, training=False)[:, 0]
+        return {"probability": tf.sigmoid(logit), "logit": logit}
+
+    texts = [tf.TensorSpec((None,), tf.string, name="text")]
+    one_text = [tf.TensorSpec((1, None), tf.int32, name="ids")]
+    output.mkdir(parents=True, exist_ok=True)
+    vocabulary.save(output / "vocabulary.json")
+    export.saved_model(serve, texts, [model, vocabulary.table], output / FILES["saved_model"])
+    export.litert(score, one_text, [model], output / FILES["litert"])
+    export.litert(score, one_text, [model], output / FILES["litert_int8"], int8=True)
+    results = {"app": NAME, "artifacts": publishing.list_artifacts(output), "training": how}
+    publishing.write_results(output, results, CARD)
+
+
+def load_trained(path: Path):
+    """(model, vocabulary) of a model.keras that `train` wrote; DataError if it isn't one."""
+    if not path.is_file():
+        raise DataError(f"expected a trained model, as `train` writes it to model.keras, got no file {path}")
+    vocabulary = running.load_vocabulary(path.parent)
+    import keras
+
+    import keras_rnn  # noqa: F401  (its layers are in the file)
+    from apps.pipeline import training  # noqa: F401  (so is its optimizer)
+
+    try:
+        return keras.saving.load_model(path), vocabulary
+    except Exception as error:  # damage shows as errors of zipfile, h5py, JSON, Keras, ...
+        raise DataError(f"expected a trained model in {path}, got a damaged file ({type(error).__name__})") from error
+
+
+def evaluate(folder: Path, artifact: str, test: LabelledTexts) -> dict[str, Any]:
+    """The accuracy of one of a folder's artifacts over all of `test`."""
+    correct = (running.probabilities(folder, artifact, test.texts) > 0.5) == test.labels
+    figures = {"metric": "accuracy", "value": float(np.mean(correct)), "examples": len(test)}
+    return {"artifact": artifact, **figures, "data_sha256": test.fingerprint()}
+
+
+def record(folder: Path, artifact: str, test: LabelledTexts, data: Path | None) -> dict[str, Any]:
+    """`evaluate`, written into results.json and the model card with the command that repeats it."""
+    results = publishing.read_results(folder)
+    if artifact not in results.get("artifacts", {}):
+        raise DataError(f"expected a results.json that lists {artifact} in {folder}, got none: export the model again")
+    command = f"python -m apps.{NAME} evaluate --artifact {artifact}" + (f" --data {data}" if data else "")
+    figures = evaluate(folder, artifact, test)
+    results["artifacts"][artifact] |= figures | {"command": command}
+    publishing.write_results(folder, results, CARD)
+    return figures
+
+
+def classify(texts: Iterable[str], folder: Path, with_words: bool) -> Iterator[dict[str, Any]]:
+    """An answer for each text: {"text", "label", "probabilities"}, and "words" with their weights if asked for.
+
+    A text without a word has the label None.
+    """
+    vocabulary, score = running.load_vocabulary(folder), running.load_scorer(folder, "litert")
+    for text in texts:
+        answer: dict[str, Any] = {"text": text, "label": None, "probabilities": None}
+        tokens = tokenize(text)[-vocabulary.keep_last :]
+        if tokens:
+            ids = vocabulary.ids(text)
+            second = score(ids)["probability"]
+            answer["label"] = vocabulary.labels[second > 0.5]
+            answer["probabilities"] = dict(zip(vocabulary.labels, (1.0 - second, second), strict=True))
+            if with_words:
+                answer["words"] = list(zip(tokens, running.explain(ids, score), strict=True))
+        yield answer
+
+
+def print_answer(answer: dict[str, Any]) -> None:
+    """One line for a text, and below it the explanation if the answer has one."""
+    start = " ".join(answer["text"][:200].split())
+    start = start if len(start) <= 80 else f"{start[:79]}…"
+    if answer["label"] is None:
+        print(f"{'(no words)':>10}           {start}", flush=True)
+        return
+    print(f"{answer['label']:>10} {answer['probabilities'][answer['label']]:8.1%}  {start}", flush=True)
+    if "words" in answer:
+        running.print_explanation(answer["words"], tuple(answer["probabilities"]))
+
+
+def demonstrate() -> None:
+    """What the shipped model says of a few sentences."""
+    samples = (
+        "A warm, funny film with a cast that never puts a foot wrong.",
+        "Two hours of my life that I will not get back.",
+        "I expected to hate it, and I was wrong.",
     )
-    print(history)
+    for answer in classify(samples, command_line.SHIPPED / NAME, with_words=False):
+        print_answer(answer)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line -> its exit status; see `python -m apps.sentiment --help`."""
+    commands = command_line.CommandLine(NAME, "Is a text positive? Without a verb: a demonstration.")
+    commands.train.add_argument(
+        "--quick", action="store_true", help="minutes instead of an hour, a little less accurate"
+    )
+    verb = commands.verb("classify", "say which label a text has")
+    verb.add_argument("texts", nargs="*", metavar="TEXT", help="without one: the lines of --file or standard input")
+    verb.add_argument("--file", type=Path, help="a text a line")
+    verb.add_argument("--explain", action="store_true", help="show which words pushed the answer")
+
+    def run_train(flags: argparse.Namespace) -> None:
+        chosen = {name: getattr(flags, name) for name in ("epochs", "batch_size", "seed")}
+        changes = (QUICK if flags.quick else {}) | {name: value for name, value in chosen.items() if value is not None}
+        train(dataclasses.replace(Recipe(), **changes), flags.data, flags.output, flags.resume)
+
+    def run_evaluate(flags: argparse.Namespace) -> None:
+        test = datasets.imdb("test") if flags.data is None else datasets.labelled_file(flags.data)
+        recorded = (flags.data,) if flags.record else ()
+        figures = (record if flags.record else evaluate)(flags.model, flags.artifact, test, *recorded)
+        print(json.dumps(figures) if flags.json else publishing.in_words(figures))
+
+    def run_export(flags: argparse.Namespace) -> None:
+        model, vocabulary = load_trained(flags.trained)
+        how = publishing.read_results(flags.trained.parent).get("training", {})
+        write_artifacts(model, vocabulary, flags.output, how)
+        print(f"{flags.output}: {', '.join(FILES.values())} are written; `evaluate --record` measures them")
+
+    def run_classify(flags: argparse.Namespace) -> None:
+        texts = command_line.texts_to_answer(flags.texts, flags.file)
+        for answer in classify(texts, flags.model, flags.explain):
+            if flags.json:
+                print(json.dumps(answer, ensure_ascii=False), flush=True)
+            else:
+                print_answer(answer)
+
+    def run_nothing(_: argparse.Namespace) -> None:
+        demonstrate()
+        print()
+        commands.parser.print_help()
+
+    verbs = {"train": run_train, "evaluate": run_evaluate, "export": run_export, "classify": run_classify}
+    return commands.run({**verbs, None: run_nothing}, argv)
+
+
+CARD = """\
+# Sentiment
+
+{figures}
+
+{training}
+"""
 
 
 if __name__ == "__main__":
-    train(Recipe(), None, Path("saved_models/sentiment"), "--resume" in sys.argv)
+    sys.exit(main())

@@ -78,11 +78,11 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
 
     def build(self, input_shape):
         width = self.gates * self.units
-        self.kernel = self._add_matrix("kernel", (input_shape[-1], width), self.kernel_initializer)
-        self.recurrent_kernel = self._add_matrix("recurrent_kernel", (self.units, width), self.recurrent_initializer)
-        self.bias = self._add_matrix("bias", self._bias_shape(), self._bias_start()) if self.use_bias else None
+        self.kernel = self._weight("kernel", (input_shape[-1], width), self.kernel_initializer)
+        self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, width), self.recurrent_initializer)
+        self.bias = self._weight("bias", self._bias_shape(), self._bias_start()) if self.use_bias else None
 
-    def _add_matrix(self, name, shape, initializer):
+    def _weight(self, name, shape, initializer):
         role = name.removesuffix("_kernel")  # kernel, recurrent or bias: the first word of the arguments about it
         regularizer, constraint = getattr(self, f"{role}_regularizer"), getattr(self, f"{role}_constraint")
         return self.add_weight(

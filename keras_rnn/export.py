@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 Function = Callable[..., dict[str, tf.Tensor]]
@@ -20,20 +19,24 @@ class ExportError(RuntimeError):
     """What was written doesn't do what the model does; the text says by how much."""
 
 
-def saved_model(function: Function, signature: Sequence[tf.TensorSpec], models: Sequence[keras.Model], folder: Path) -> None:
+def saved_model(function: Function, signature: Sequence[tf.TensorSpec], resources: Sequence[Any], folder: Path) -> None:
     """Writes a SavedModel whose `serving_default` is `function`; an existing `folder` is replaced.
 
     Args:
         function: tensors as in `signature` -> a dictionary of named tensors. Tables it looks up are saved with it.
         signature: named tf.TensorSpecs; a size that is None may be any.
-        models: the models that `function` calls; their weights are saved.
+        resources: what `function` uses: Keras models, lookup tables.
     """
     module = tf.Module()
-    module.variables_of_models = [variable.value for model in models for variable in model.variables]
+    module.resources = [  # a Keras variable isn't one that TensorFlow saves; what it holds is
+        [variable.value for variable in resource.variables] if isinstance(resource, keras.Model) else resource
+        for resource in resources
+    ]
     module.serve = tf.function(function, input_signature=signature, autograph=False)
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".partial", dir=folder.parent))
+    beside = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
     try:
         tf.saved_model.save(module, str(beside), signatures={"serving_default": module.serve})
         shutil.rmtree(folder, ignore_errors=True)
@@ -43,17 +46,21 @@ def saved_model(function: Function, signature: Sequence[tf.TensorSpec], models: 
 
 
 def litert(
-    function: Function, signature: Sequence[tf.TensorSpec], models: Sequence[keras.Model], path: Path, int8: bool = False
+    function: Function,
+    signature: Sequence[tf.TensorSpec],
+    resources: Sequence[Any],
+    path: Path,
+    int8: bool = False,
 ) -> None:
     """Writes a LiteRT file with builtin operators only, signature `serving_default`; an existing `path` is replaced.
 
     Args:
-        function, signature, models: as for `saved_model`, but the batch size must be a number (LiteRT's loops can't do
-            without); the time may be None.
+        function, signature, resources: as for `saved_model`, but the batch size must be a number, without which the
+            loops can't be converted; the time may be None.
         int8: stores weights as 8-bit integers with a scale for each output (dynamic-range quantisation).
     """
     with tempfile.TemporaryDirectory() as folder:
-        saved_model(function, signature, models, Path(folder) / "model")
+        saved_model(function, signature, resources, Path(folder) / "model")
         converter = tf.lite.TFLiteConverter.from_saved_model(f"{folder}/model", signature_keys=["serving_default"])
         if int8:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

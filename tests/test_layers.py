@@ -78,12 +78,12 @@ def test_weights_are_the_twins_in_name_shape_and_order(row):
     assert_close(ours.get_weights(), layer_table.random_weights(twin))
 
 
-@every_row
-def test_global_seed_gives_the_twins_initial_weights(row):
+@every_layer
+def test_global_seed_gives_the_twins_initial_weights(name):
     weights = []
-    for make in (row.ours, row.twin):
+    for module in (keras_rnn, keras.layers):
         keras.utils.set_random_seed(3)
-        layer = make()
+        layer = getattr(module, name)(UNITS, bias_initializer="uniform")
         layer.build((BATCH, TIME, FEATURES))
         weights.append(layer.get_weights())
     assert_close(*weights, 0)
@@ -101,9 +101,10 @@ def test_config_survives_json_and_the_twin(row):
 
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["unmasked", "masked"])
-@pytest.mark.parametrize("row", [row for row in LOOP_ROWS if "unroll" not in row.options], ids=str)
-def test_graph_of_unknown_batch_and_time_equals_eager(row, mask):
-    layer, _ = row.pair(return_state=True)
+@pytest.mark.parametrize("options", [{}, {"return_sequences": True, "go_backwards": True}], ids=["last", "backwards"])
+@every_layer
+def test_graph_of_unknown_batch_and_time_equals_eager(name, options, mask):
+    layer, _ = Row(name, options).pair(return_state=True)
     graph = tf.function(lambda x, m: layer(x, mask=m))
     shape = [None, None]
     graph = graph.get_concrete_function(
@@ -114,9 +115,8 @@ def test_graph_of_unknown_batch_and_time_equals_eager(row, mask):
     assert_close(graph(*arguments), layer(inputs, mask=mask))
 
 
-@every_layer
-def test_xla_gives_the_same_gradients(name):
-    layer, _ = Row(name, {"return_sequences": True}).pair(return_state=True)
+def test_xla_gives_the_same_gradients():
+    layer, _ = Row("LSTM", {"return_sequences": True}).pair(return_state=True)
     inputs, states = random_inputs(), random_states(layer)
     compiled = tf.function(values_and_gradients, jit_compile=True, autograph=False)
     assert_close(compiled(layer, inputs, states, MASK), values_and_gradients(layer, inputs, states, MASK), 1e-5)
@@ -169,6 +169,7 @@ def test_no_argument_is_forgotten_by_the_config(name):
     config = layer.get_config()
     assert [n for n in arguments if config[n] == default_config[n]] == []
     assert type(layer).from_config(json.loads(json.dumps(config))).get_config() == config
+    assert (layer.cell.trainable, layer.cell.dtype) == (False, "float64")
 
 
 @pytest.mark.parametrize(

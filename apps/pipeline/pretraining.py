@@ -2,16 +2,75 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from apps.pipeline.text import FIRST_WORD, PADDING, UNKNOWN, Vocabulary
-from apps.pipeline.training import Batches
+from apps.pipeline.training import (
+    AdamW,
+    Batches,
+    Fitted,
+    cosine_with_warm_up,
+    fit,
+    read_arrays,
+    write_arrays,
+)
 
+CHUNK_LENGTH, BATCH_SIZE, NEGATIVES = 128, 64, 512  # of the language models
 STANDARD_DEVIATION = 0.1  # of the embedding's start, whatever word2vec's own scale is
+
+
+def pretrain_embedding(
+    embedding: keras.layers.Embedding,
+    sequences: Sequence[np.ndarray],
+    vocabulary: Vocabulary,
+    file: Path,
+    *,
+    epochs: int,
+    settings: dict,
+    resume: bool,
+) -> float:
+    """Gives `embedding` the word vectors of `sequences`, or with `resume` those in `file` -> the seconds it took.
+
+    DataError if `file` is damaged or of other settings.
+    """
+    if resume and file.exists():
+        arrays, about = read_arrays(file, settings)
+    else:
+        started = time.perf_counter()
+        arrays = {"vectors": word_vectors(sequences, vocabulary, embedding.output_dim, epochs, settings["seed"])}
+        about = {"seconds": time.perf_counter() - started}
+        write_arrays(file, {**about, "settings": settings}, arrays)
+    embedding.set_weights([arrays["vectors"]])
+    return about["seconds"]
+
+
+def pretrain_bidirectional(
+    embedding: keras.layers.Embedding,
+    bidirectional: keras.layers.Bidirectional,
+    sequences: Sequence[np.ndarray],
+    checkpoint: Path,
+    *,
+    epochs: int,
+    settings: dict,
+    resume: bool,
+) -> Fitted:
+    """Trains `embedding` and `bidirectional` as language models of `sequences`; a hundredth of them is held out."""
+    rows = chunks(sequences, CHUNK_LENGTH)
+    held_out = max(1, len(rows) // 100)
+    batches, validation = (
+        chunk_batches(part, embedding.input_dim, NEGATIVES, BATCH_SIZE, settings["seed"])
+        for part in (rows[held_out:], rows[:held_out])
+    )
+    model = LanguageModel(embedding, bidirectional)
+    learning_rate = cosine_with_warm_up(3e-3, len(batches) * epochs, 0.05)
+    model.compile(AdamW(learning_rate, weight_decay=0.0, global_clipnorm=1.0), jit_compile=False)
+    return fit(model, batches, validation, checkpoint, epochs=epochs, settings=settings, resume=resume)
 
 
 def word_vectors(
@@ -29,7 +88,16 @@ def word_vectors(
     names = ["", "", *vocabulary.words]  # padding and unknown are no words
     sentences = [[names[i] for i in sequence if i >= FIRST_WORD] for sequence in sequences]
     model = Word2Vec(
-        sentences, vector_size=size, sg=1, window=5, negative=5, sample=1e-4, min_count=1, epochs=epochs, workers=1, seed=seed
+        sentences,
+        vector_size=size,
+        sg=1,
+        window=5,
+        negative=5,
+        sample=1e-4,
+        min_count=1,
+        epochs=epochs,
+        workers=1,
+        seed=seed,
     )
     vectors = np.random.default_rng(seed).normal(size=(len(vocabulary), size)).astype(np.float32)
     known = [index for index, name in enumerate(names) if name in model.wv]
@@ -75,7 +143,7 @@ class LanguageModel(keras.Model):
         return tf.stack([forward_losses, backward_losses], axis=-1)
 
     def prediction_losses(self, hidden, targets, negatives):
-        """Cross-entropy of `targets` (batch, time) against themselves and the negatives, for `hidden` (.., .., width)."""
+        """Cross-entropy of `targets` (batch, time) among themselves and the negatives; `hidden` (batch, time, width)."""
         vectors, size = self.embedding.embeddings.value, self.embedding.input_dim
         shape = tf.shape(targets)
         hidden, targets = tf.reshape(hidden, [-1, vectors.shape[1]]), tf.reshape(targets, [-1])
@@ -108,8 +176,8 @@ def draw_log_uniform(generator: np.random.Generator, size: int, count: int) -> n
 def chunks(sequences: Sequence[np.ndarray], length: int) -> np.ndarray:
     """All texts after each other, a 0 before each, cut into int32 (chunks, length + 1): one more than is predicted.
 
-        0 a b c 0 d e f 0    with length 3:    [0 a b c] [c 0 d e]     neighbours share the token at the cut;
-                                                                       a rest that fills no chunk is left out
+    0 a b c 0 d e f 0    with length 3:    [0 a b c] [c 0 d e]     neighbours share the token at the cut;
+                                                                   a rest that fills no chunk is left out
     """
     stream = np.concatenate([np.concatenate([[PADDING], sequence]) for sequence in sequences]).astype(np.int32)
     starts = np.arange(0, len(stream) - length, length)

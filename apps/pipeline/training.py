@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import time
@@ -59,9 +60,6 @@ class Batches:
         return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(4)
 
 
-IDS_AND_TARGETS = (tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, 1), tf.float32))
-
-
 def grouped_by_length(lengths: np.ndarray, batch_size: int, shuffle: bool) -> Callable:
     """A `draw` for `Batches`: sequences of like length share a batch, so that little time is spent on padding."""
 
@@ -86,15 +84,6 @@ def padded(rows: list[np.ndarray]) -> np.ndarray:
     return result
 
 
-def predicted(model: keras.Model, rows: list[np.ndarray], batch_size: int = 128) -> np.ndarray:
-    """The model's outputs (rows, ...) for ids of several lengths, in the order of the rows."""
-    order = np.argsort([len(row) for row in rows], kind="stable")
-    call = tf.function(lambda ids: model(ids, training=False), input_signature=[tf.TensorSpec((None, None), tf.int32)])
-    parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    outputs = np.concatenate([call(padded([rows[index] for index in part])).numpy() for part in parts])
-    return outputs[np.argsort(order)]
-
-
 @keras.saving.register_keras_serializable(package="keras_rnn_apps")
 def accuracy(targets, logits):
     """The part of the logits that lie on their target's side; targets are probabilities, (batch, 1)."""
@@ -113,8 +102,15 @@ class AdamW(keras.optimizers.AdamW):
         super().__init__(*args, **kwargs)
         self.factors = dict(factors or {})
 
+    def build(self, variables):
+        super().build(variables)
+        self.factor_of_variable = [
+            next((factor for part, factor in self.factors.items() if part in variable.path), 1.0)
+            for variable in variables
+        ]
+
     def update_step(self, gradient, variable, learning_rate):
-        factor = next((factor for part, factor in self.factors.items() if part in variable.path), 1.0)
+        factor = self.factor_of_variable[self._get_variable_index(variable)]
         super().update_step(gradient, variable, learning_rate * factor)
 
     def get_config(self) -> dict[str, Any]:
@@ -145,7 +141,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def best_epoch(self) -> int:
         values = [logs[self.monitor] for logs in self.history]
-        return int(np.argmax(values) if self.monitor.endswith("accuracy") else np.argmin(values))
+        return values.index((max if self.monitor.endswith("accuracy") else min)(values))
 
     def stopped_early(self) -> bool:
         return bool(self.history) and len(self.history) - 1 - self.best_epoch() >= self.patience
@@ -153,7 +149,9 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
         self.batches.epoch = epoch
-        for variable in self.model.variables:  # dropout of epoch 3 is the same whether the run was cut off before or not
+        for (
+            variable
+        ) in self.model.variables:  # dropout of epoch 3 is the same whether the run was cut off before or not
             if variable.path.endswith("seed_generator_state"):
                 variable.assign([int(variable.numpy()[0]), epoch << 16])
 
@@ -176,35 +174,59 @@ class Checkpoints(keras.callbacks.Callback):
         about = {"settings": self.settings, "history": self.history, "seconds": self.seconds}
         arrays = {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._state())}
         arrays |= {f"best_{i}": weight for i, weight in enumerate(self.best_weights)}
-        beside = self.path.with_suffix(".partial")
-        try:
-            with open(beside, "wb") as file:
-                np.savez(file, about=np.array(json.dumps(about)), **arrays)
-            os.replace(beside, self.path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_arrays(self.path, about, arrays)
 
     def load(self) -> None:
-        """Takes up the saved state; DataError if the file is damaged or the settings are others."""
-        try:
-            with np.load(self.path) as file:
-                arrays = dict(file)
-            about = json.loads(str(arrays.pop("about")))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(
-                f"expected a checkpoint to resume from in {self.path}, got a damaged file ({error}): "
-                "start again without --resume"
-            ) from None
-        for name, value in self.settings.items():
-            if about["settings"].get(name) != value:
-                raise DataError(
-                    f"expected the settings of the run to resume ({name} {about['settings'].get(name)}), "
-                    f"got {name} {value}: repeat them, or start again without --resume"
-                )
+        """Takes up the saved state; DataError if the file is damaged or of other settings."""
+        arrays, about = read_arrays(self.path, self.settings)
         self.history, self.seconds = about["history"], about["seconds"]
         for i, variable in enumerate(self._state()):
             variable.assign(arrays[f"variable_{i}"])
         self.best_weights = [arrays[f"best_{i}"] for i in range(len(self.model.get_weights()))]
+
+
+def write_arrays(path: Path, about: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Writes arrays and what is to know `about` them, whole or not at all."""
+    beside = path.with_name(f"{path.name}.partial")
+    try:
+        with open(beside, "wb") as file:
+            np.savez(file, about=np.array(json.dumps(about)), **arrays)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_arrays(path: Path, settings: dict) -> tuple[dict[str, np.ndarray], dict]:
+    """(arrays, about) of a file by `write_arrays`; DataError if it is damaged or about["settings"] are others."""
+    try:
+        with np.load(path) as file:
+            arrays = dict(file)
+        about = json.loads(str(arrays.pop("about")))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"expected a checkpoint to resume from in {path}, got a damaged file ({error}): "
+            "start again without --resume"
+        ) from None
+    for name, value in settings.items():
+        if about["settings"].get(name) != value:
+            raise DataError(
+                f"expected the settings of the run to resume ({name} {about['settings'].get(name)} in {path}), "
+                f"got {name} {value}: repeat them, or start again without --resume"
+            )
+    return arrays, about
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """What `fit` did: the logs of each epoch, the seconds they took, and whether Ctrl-C ended it."""
+
+    history: list[dict[str, float]]
+    seconds: float
+    interrupted: bool
+
+    def best(self, monitor: str) -> float:
+        """The best value of one of the logs: the highest accuracy, the lowest of anything else."""
+        return (max if monitor.endswith("accuracy") else min)(logs[monitor] for logs in self.history)
 
 
 def fit(
@@ -219,7 +241,7 @@ def fit(
     patience: int = 2,
     resume: bool = False,
     log_folder: Path | None = None,
-) -> tuple[list[dict[str, float]], float, bool]:
+) -> Fitted:
     """Trains a compiled model and leaves its best weights in it.
 
     Args:
@@ -227,9 +249,6 @@ def fit(
         settings: what decides the run; a checkpoint of other settings is refused.
         monitor, patience: which of the logs decides what is best, and how many worse epochs end the training.
         log_folder: for TensorBoard.
-
-    Returns:
-        the logs of each epoch, the seconds they took, and whether Ctrl-C ended the training.
     """
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(checkpoint, batches, settings, monitor, patience)
@@ -251,16 +270,15 @@ def fit(
                 initial_epoch=len(checkpoints.history),
                 epochs=epochs,
                 callbacks=callbacks,
+                shuffle=False,  # the batches do that themselves
                 verbose=1 if os.isatty(1) else 2,
             )
         except KeyboardInterrupt:
             if checkpoints.best_weights is None:
                 raise
             interrupted = True
-    with contextlib.suppress(AttributeError):
-        model.stop_training = False
     model.set_weights(checkpoints.best_weights)
-    return checkpoints.history, checkpoints.seconds, interrupted
+    return Fitted(checkpoints.history, checkpoints.seconds, interrupted)
 
 
 def plot_history(history: list[dict[str, float]], metric: str, path: Path, title: str) -> None:

@@ -1,0 +1,115 @@
+"""The verbs and flags that all apps share, and what happens when something is wrong: one sentence and exit status 2."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from apps.pipeline.datasets import DataError
+from apps.pipeline.publishing import FILES
+
+SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"
+
+
+class CommandLine:
+    """An app's parser with `train`, `evaluate` and `export`; the app adds its own flags and its own verb.
+
+    Without a verb the app prints `demonstration()` and its help.
+    """
+
+    def __init__(self, name: str, description: str):
+        self.name = name
+        self.parser = argparse.ArgumentParser(f"python -m apps.{name}", description=description, allow_abbrev=False)
+        self._verbs = self.parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+
+        self.train = self.verb("train", "train a model, measure it and write its folder")
+        self.train.add_argument(
+            "--output", type=Path, default=Path("runs") / name, help="folder to write (%(default)s)"
+        )
+        self.train.add_argument("--epochs", type=positive, help="at most so many; the best one is kept")
+        self.train.add_argument("--batch-size", type=positive)
+        self.train.add_argument("--seed", type=int, help="the same seed gives the same model on the same machine")
+        self.train.add_argument("--resume", action="store_true", help="go on with an interrupted run in --output")
+
+        self.evaluate = self.verb("evaluate", "measure one of a model's artifacts on the test data")
+        self.evaluate.add_argument("--artifact", choices=FILES, default="saved_model")
+        self.evaluate.add_argument(
+            "--record", action="store_true", help="write it into results.json and the model card"
+        )
+
+        self.export = self.verb("export", "write a trained .keras model as SavedModel and LiteRT")
+        self.export.add_argument("trained", metavar="MODEL.keras", type=Path, help="as `train` leaves it")
+        self.export.add_argument(
+            "--output", type=Path, default=Path("runs") / name, help="folder to write (%(default)s)"
+        )
+
+        for parser in (self.train, self.evaluate):
+            parser.add_argument("--data", type=Path, metavar="FILE", help="your own data in place of the app's")
+
+    def verb(self, name: str, summary: str) -> argparse.ArgumentParser:
+        """The parser of a new verb."""
+        parser = self._verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        if name not in ("train", "export"):
+            parser.add_argument(
+                "--model", type=Path, default=SHIPPED / self.name, metavar="FOLDER", help="the shipped one by default"
+            )
+            parser.add_argument("--json", action="store_true", help="for machines: JSON")
+        return parser
+
+    def run(self, verbs: dict[str | None, Callable[[argparse.Namespace], None]], argv: Sequence[str] | None) -> int:
+        """Calls the verb that `argv` names (None: no verb was given) -> the exit status."""
+        flags = self.parser.parse_args(argv)
+        try:
+            verbs[flags.verb](flags)
+            sys.stdout.flush()
+            return 0
+        except KeyboardInterrupt:
+            print(f"\n{self.parser.prog}: stopped; what was finished is kept", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (DataError, OSError) as error:
+            print(f"{self.parser.prog}: error: {sentence(error)}", file=sys.stderr)
+            return 2
+
+
+def sentence(error: Exception) -> str:
+    """What to tell the user: our own sentence, or the system's with the file it is about."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror.lower()}: {error.filename}" if error.filename else error.strerror.lower()
+    return str(error)
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return number
+
+
+def texts_to_answer(texts: Sequence[str], file: Path | None) -> Iterator[str]:
+    """The texts given as arguments; else the lines of `file`, else those of standard input.
+
+    Undecodable bytes become U+FFFD and a byte-order mark is dropped. DataError if there is no line at all.
+    """
+    if texts:
+        yield from texts
+        return
+    if file is None and sys.stdin.isatty():
+        print("Type a text a line; end with Ctrl-D.", file=sys.stderr)
+    with contextlib.nullcontext(sys.stdin.buffer) if file is None else open(file, "rb") as lines:
+        line = None
+        for number, line in enumerate(lines):
+            text = line.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+            yield text.removeprefix("\ufeff") if number == 0 else text
+    if line is None:
+        raise DataError(f"expected a text in {file or 'standard input'}, got nothing")

@@ -1,0 +1,106 @@
+"""What a trained model leaves for others: results.json with every figure and how it came about, and the model card."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from apps.pipeline.datasets import DataError
+
+RESULTS, CARD = "results.json", "README.md"
+FILES = {"saved_model": "1", "litert": "model.tflite", "litert_int8": "model_int8.tflite"}  # the artifacts
+_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "gensim", "scikit-learn")
+
+
+def write_beside(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    beside = path.with_name(f"{path.name}.partial")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """The content of results.json, {} if there is none; DataError if it is damaged."""
+    path = folder / RESULTS
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise DataError(f"expected the results that `train` writes in {path}, got a damaged file ({error})") from None
+
+
+def write_results(folder: Path, results: dict[str, Any], card: str) -> None:
+    """Writes results.json and the model card, whose text may name any of `results` as {figures} or {training}."""
+    write_beside(folder / RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+    write_beside(folder / CARD, card.format(figures=_figures(results), training=_training(results)))
+
+
+def list_artifacts(folder: Path) -> dict[str, Any]:
+    """The artifacts in a folder, with their sizes, for a new results.json that has no figures yet."""
+    artifacts = {}
+    for name, file in FILES.items():
+        parts = (folder / file).rglob("*") if (folder / file).is_dir() else [folder / file]
+        artifacts[name] = {"file": file, "bytes": sum(part.stat().st_size for part in parts if part.is_file())}
+    return artifacts
+
+
+def in_words(figures: dict[str, Any]) -> str:
+    return f"{figures['artifact']}: {figures['metric']} {figures['value']:.2%} over {figures['examples']:,} examples"
+
+
+def environment() -> dict[str, Any]:
+    """Versions and hardware, for results.json."""
+    installed = {name: _version(name) for name in _PACKAGES}
+    return {
+        "versions": {"python": platform.python_version(), **{name: v for name, v in installed.items() if v}},
+        "hardware": {"machine": platform.machine(), "processor": _processor(), "cores": os.cpu_count()},
+    }
+
+
+def command() -> str:
+    """The command that runs, as a user would type it."""
+    return " ".join(["python -m", f"apps.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _figures(results: dict[str, Any]) -> str:
+    rows = ["| artifact | file | size | figure | examples | command |", "| --- | --- | --- | --- | --- | --- |"]
+    for name, artifact in results.get("artifacts", {}).items():
+        size = f"{artifact['bytes'] / 1e6:.1f} MB"
+        metric = f"{artifact['metric']} {artifact['value']:.2%}" if "value" in artifact else "not measured"
+        rows.append(
+            f"| {name} | `{artifact['file']}` | {size} | {metric} | {artifact.get('examples', 0):,} "
+            f"| `{artifact.get('command', '')}` |"
+        )
+    return "\n".join(rows)
+
+
+def _training(results: dict[str, Any]) -> str:
+    training = results.get("training", {})
+    rows = ["| stage | minutes | epochs | result |", "| --- | --- | --- | --- |"]
+    for stage in training.get("stages", []):
+        rows.append(f"| {stage['stage']} | {stage['seconds'] / 60:.1f} | {stage['epochs']} | {stage['result']} |")
+    return "\n".join([f"`{training.get('command', '')}`", "", *rows])
