@@ -37,7 +37,7 @@ class Recipe:
     word_vector_epochs: int = 5
     language_model_epochs: int = 2
     keep_last: int = 400  # tokens of a text that are read: the end of a review says most
-    epochs: int = 4  # over the texts with a label
+    epochs: int = 4  # over the texts with a label; more where they make fewer than 1,000 batches
     student_epochs: int = 2  # over all texts; 0 leaves this stage out
     batch_size: int = 64
     unknown_rate: float = 0.1  # of the words, replaced in training
@@ -116,7 +116,8 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     how = {"command": publishing.command(), "recipe": dataclasses.asdict(recipe), "stages": run.stages}
     write_artifacts(model, vocabulary, output, how | publishing.environment())
     for artifact in FILES:
-        print(publishing.in_words(record(output, artifact, test, data)), flush=True)
+        command = evaluation_command(output, artifact) if data is None else publishing.command()
+        print(publishing.in_words(record(output, artifact, test, command)), flush=True)
 
 
 def pretrain(model, sequences: list[np.ndarray], vocabulary: Vocabulary, run: Run) -> None:
@@ -169,7 +170,8 @@ def learn_labels(model, sequences: list[np.ndarray], labels: np.ndarray, validat
         run.finished(name, fitted.seconds, len(fitted.history), result)
         return fitted
 
-    fitted = stage("labels", (labelled, labels), recipe.epochs)
+    batches = -(-len(labelled) // recipe.batch_size)
+    fitted = stage("labels", (labelled, labels), max(recipe.epochs, -(-1000 // batches)))
     if unlabelled and recipe.student_epochs and not fitted.interrupted:
         opinions = second_opinions(model, (labelled, labels), unlabelled)
         model.set_weights(pretrained)
@@ -200,7 +202,7 @@ def write_artifacts(model, vocabulary: Vocabulary, output: Path, how: dict[str, 
     export.litert(score, one_text, [model], output / FILES["litert"])
     export.litert(score, one_text, [model], output / FILES["litert_int8"], int8=True)
     results = {"app": NAME, "artifacts": publishing.list_artifacts(output), "training": how}
-    publishing.write_results(output, results, CARD)
+    publishing.write_results(output, results)
 
 
 def load_trained(path: Path):
@@ -221,20 +223,28 @@ def load_trained(path: Path):
 
 def evaluate(folder: Path, artifact: str, test: LabelledTexts) -> dict[str, Any]:
     """The accuracy of one of a folder's artifacts over all of `test`."""
+    names = running.load_vocabulary(folder).labels
+    if test.names != names:
+        raise DataError(f"expected the model's labels {' and '.join(names)}, got {' and '.join(test.names)}")
     correct = (running.probabilities(folder, artifact, test.texts) > 0.5) == test.labels
     figures = {"metric": "accuracy", "value": float(np.mean(correct)), "examples": len(test)}
     return {"artifact": artifact, **figures, "data_sha256": test.fingerprint()}
 
 
-def record(folder: Path, artifact: str, test: LabelledTexts, data: Path | None) -> dict[str, Any]:
+def evaluation_command(folder: Path, artifact: str, data: Path | None = None) -> str:
+    """What a user types to repeat an evaluation."""
+    model = "" if folder.resolve() == command_line.SHIPPED / NAME else f" --model {folder}"
+    return f"python -m apps.{NAME} evaluate --artifact {artifact}{model}{f' --data {data}' if data else ''}"
+
+
+def record(folder: Path, artifact: str, test: LabelledTexts, command: str) -> dict[str, Any]:
     """`evaluate`, written into results.json and the model card with the command that repeats it."""
     results = publishing.read_results(folder)
     if artifact not in results.get("artifacts", {}):
         raise DataError(f"expected a results.json that lists {artifact} in {folder}, got none: export the model again")
-    command = f"python -m apps.{NAME} evaluate --artifact {artifact}" + (f" --data {data}" if data else "")
     figures = evaluate(folder, artifact, test)
     results["artifacts"][artifact] |= figures | {"command": command}
-    publishing.write_results(folder, results, CARD)
+    publishing.write_results(folder, results)
     return figures
 
 
@@ -298,8 +308,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         test = datasets.imdb("test") if flags.data is None else datasets.labelled_file(flags.data)
-        recorded = (flags.data,) if flags.record else ()
-        figures = (record if flags.record else evaluate)(flags.model, flags.artifact, test, *recorded)
+        if flags.record:
+            command = evaluation_command(flags.model, flags.artifact, flags.data)
+            figures = record(flags.model, flags.artifact, test, command)
+        else:
+            figures = evaluate(flags.model, flags.artifact, test)
         print(json.dumps(figures) if flags.json else publishing.in_words(figures))
 
     def run_export(flags: argparse.Namespace) -> None:
@@ -323,15 +336,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     verbs = {"train": run_train, "evaluate": run_evaluate, "export": run_export, "classify": run_classify}
     return commands.run({**verbs, None: run_nothing}, argv)
-
-
-CARD = """\
-# Sentiment
-
-{figures}
-
-{training}
-"""
 
 
 if __name__ == "__main__":

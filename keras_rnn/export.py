@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_rnn import fast_paths
+
 Function = Callable[..., dict[str, tf.Tensor]]
 
 
@@ -60,7 +62,8 @@ def litert(
         int8: stores weights as 8-bit integers with a scale for each output (dynamic-range quantisation).
     """
     with tempfile.TemporaryDirectory() as folder:
-        saved_model(function, signature, resources, Path(folder) / "model")
+        with fast_paths.for_litert():
+            saved_model(function, signature, resources, Path(folder) / "model")
         converter = tf.lite.TFLiteConverter.from_saved_model(f"{folder}/model", signature_keys=["serving_default"])
         if int8:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from keras_rnn import fast_paths
+
 States = Sequence[tf.Tensor]
 
 
@@ -42,8 +44,11 @@ def scan(
         sequences = [inputs, mask]
         step = skip_masked(step, zero_output_for_mask)
         states = [tf.zeros_like(states[0]), *states]
-    loop = unrolled_loop if unroll else while_loop
-    states, outputs = loop(step, sequences, states, go_backwards, return_all_outputs)
+    if return_all_outputs and fast_paths.block_size() and not unroll:
+        states, outputs = fast_paths.loop_in_blocks(step, sequences, states, go_backwards, fast_paths.block_size())
+    else:
+        loop = unrolled_loop if unroll else while_loop
+        states, outputs = loop(step, sequences, states, go_backwards, return_all_outputs)
     return states[0], outputs, states if mask is None else states[1:]
 
 

@@ -143,7 +143,7 @@ class LanguageModel(keras.Model):
         return tf.stack([forward_losses, backward_losses], axis=-1)
 
     def prediction_losses(self, hidden, targets, negatives):
-        """Cross-entropy of `targets` (batch, time) among themselves and the negatives; `hidden` (batch, time, width)."""
+        """Cross-entropy of `targets` (batch, time) among the negatives; `hidden` is (batch, time, width)."""
         vectors, size = self.embedding.embeddings.value, self.embedding.input_dim
         shape = tf.shape(targets)
         hidden, targets = tf.reshape(hidden, [-1, vectors.shape[1]]), tf.reshape(targets, [-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -14,6 +15,7 @@ from apps.pipeline.datasets import DataError
 
 RESULTS, CARD = "results.json", "README.md"
 FILES = {"saved_model": "1", "litert": "model.tflite", "litert_int8": "model_int8.tflite"}  # the artifacts
+_CARDS = Path(__file__).resolve().parents[1] / "cards"
 _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "gensim", "scikit-learn")
 
 
@@ -38,19 +40,29 @@ def read_results(folder: Path) -> dict[str, Any]:
         raise DataError(f"expected the results that `train` writes in {path}, got a damaged file ({error})") from None
 
 
-def write_results(folder: Path, results: dict[str, Any], card: str) -> None:
-    """Writes results.json and the model card, whose text may name any of `results` as {figures} or {training}."""
+def write_results(folder: Path, results: dict[str, Any]) -> None:
+    """Writes results.json and the model card: the app's text in apps/cards, with tables of figures and of training."""
+    card = (_CARDS / f"{results['app']}.md").read_text(encoding="utf-8")
     write_beside(folder / RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
     write_beside(folder / CARD, card.format(figures=_figures(results), training=_training(results)))
 
 
 def list_artifacts(folder: Path) -> dict[str, Any]:
-    """The artifacts in a folder, with their sizes, for a new results.json that has no figures yet."""
-    artifacts = {}
-    for name, file in FILES.items():
-        parts = (folder / file).rglob("*") if (folder / file).is_dir() else [folder / file]
-        artifacts[name] = {"file": file, "bytes": sum(part.stat().st_size for part in parts if part.is_file())}
-    return artifacts
+    """The artifacts in a folder, for a new results.json: file, bytes and SHA-256, but no figures yet."""
+    return {name: {"file": file, **fingerprint(folder / file)} for name, file in FILES.items()}
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file, or of all files in a folder with their names: which model a figure belongs to."""
+    parts = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
+    digest, size = hashlib.sha256(), 0
+    for part in parts:
+        if part != path:
+            digest.update(part.relative_to(path).as_posix().encode() + b"\0")
+        content = part.read_bytes()
+        digest.update(content)
+        size += len(content)
+    return {"bytes": size, "sha256": digest.hexdigest()}
 
 
 def in_words(figures: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,9 +148,7 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
         self.batches.epoch = epoch
-        for (
-            variable
-        ) in self.model.variables:  # dropout of epoch 3 is the same whether the run was cut off before or not
+        for variable in self.model.variables:  # epoch 3 has the same dropout, whether the run was cut off or not
             if variable.path.endswith("seed_generator_state"):
                 variable.assign([int(variable.numpy()[0]), epoch << 16])
 
@@ -179,10 +176,13 @@ class Checkpoints(keras.callbacks.Callback):
     def load(self) -> None:
         """Takes up the saved state; DataError if the file is damaged or of other settings."""
         arrays, about = read_arrays(self.path, self.settings)
-        self.history, self.seconds = about["history"], about["seconds"]
-        for i, variable in enumerate(self._state()):
-            variable.assign(arrays[f"variable_{i}"])
-        self.best_weights = [arrays[f"best_{i}"] for i in range(len(self.model.get_weights()))]
+        try:
+            for i, variable in enumerate(self._state()):
+                variable.assign(arrays[f"variable_{i}"])
+            self.best_weights = [arrays[f"best_{i}"] for i in range(len(self.model.get_weights()))]
+            self.history, self.seconds = about["history"], about["seconds"]
+        except (KeyError, ValueError) as error:  # arrays are missing or of other shapes
+            raise _damaged(self.path, error) from None
 
 
 def write_arrays(path: Path, about: dict, arrays: dict[str, np.ndarray]) -> None:
@@ -199,21 +199,27 @@ def write_arrays(path: Path, about: dict, arrays: dict[str, np.ndarray]) -> None
 def read_arrays(path: Path, settings: dict) -> tuple[dict[str, np.ndarray], dict]:
     """(arrays, about) of a file by `write_arrays`; DataError if it is damaged or about["settings"] are others."""
     try:
-        with np.load(path) as file:
+        with open(path, "rb") as opened, np.load(opened) as file:  # np.load(path) leaves a damaged file open
             arrays = dict(file)
         about = json.loads(str(arrays.pop("about")))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"expected a checkpoint to resume from in {path}, got a damaged file ({error}): "
-            "start again without --resume"
-        ) from None
+        saved = dict(about["settings"])
+    except Exception as error:  # damage shows as errors of zipfile, zlib, NumPy, JSON, the file system, ...
+        raise _damaged(path, error) from None
     for name, value in settings.items():
-        if about["settings"].get(name) != value:
+        if saved.get(name) != value:
             raise DataError(
-                f"expected the settings of the run to resume ({name} {about['settings'].get(name)} in {path}), "
+                f"expected the settings of the run to resume ({name} {saved.get(name)} in {path}), "
                 f"got {name} {value}: repeat them, or start again without --resume"
             )
     return arrays, about
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    text = " ".join(str(error).split())[:200]
+    return DataError(
+        f"expected a checkpoint to resume from in {path}, got a damaged file ({type(error).__name__}: {text}): "
+        "start again without --resume"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

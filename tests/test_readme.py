@@ -1,0 +1,65 @@
+"""What the README says is true: its commands run, its tree is the tree, its figures are those of the models."""
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import keras
+import pytest
+import tensorflow as tf
+
+from apps import sentiment
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line.strip().split("  #")[0] for line in README.splitlines() if line.startswith("    python -m apps.")]
+NEED_DATA = ("train", "evaluate")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_run(command, capsys, monkeypatch, tmp_path):
+    words = shlex.split(command)
+    assert words[:3] == ["python", "-m", "apps.sentiment"]
+    arguments = words[3:]
+    if "<" in arguments:
+        (tmp_path / arguments[-1]).write_text("A fine film.\nNever again.\n", encoding="utf-8")
+        monkeypatch.setattr("sys.stdin", open(tmp_path / arguments[-1], encoding="utf-8"))  # noqa: SIM115
+        arguments = arguments[:-2]
+    if arguments[:1] and arguments[0] in NEED_DATA:
+        with pytest.raises(SystemExit) as stopped:  # the flags are there; test_apps.py trains and evaluates
+            sentiment.main([*arguments, "--help"])
+        assert stopped.value.code == 0
+        return
+    assert sentiment.main(arguments) == 0
+    assert re.search("positive|negative", capsys.readouterr().out)
+
+
+def test_the_code_of_the_export_section_runs(tmp_path, monkeypatch):
+    code = next(block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "export.litert" in block)
+    monkeypatch.chdir(tmp_path)
+    from keras_rnn import LSTM
+
+    model = keras.Sequential([keras.Input((None,), dtype="int32"), keras.layers.Embedding(9, 3), LSTM(4)])
+    exec(code, {"model": model, "tf": tf})
+    assert (tmp_path / "folder" / "1" / "saved_model.pb").exists()
+    assert (tmp_path / "folder" / "model.tflite").exists()
+
+
+def test_the_tree_names_every_file_and_no_other():
+    tree = README.split("## The tree")[1].split("```")[1]
+    named = set(re.findall(r"^ *(\w+\.py)", tree, re.M))
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    there = {Path(line).name for line in listed.stdout.split() if not line.startswith("tests/")}
+    assert named == {name for name in there if not name.startswith("__")}
+
+
+def test_the_figures_are_those_of_the_models():
+    artifacts = json.loads((ROOT / "saved_models/sentiment/results.json").read_text(encoding="utf-8"))["artifacts"]
+    section = README.split("## Results")[1].split("\n## ")[0]
+    for artifact in artifacts.values():
+        assert f"{artifact['value']:.2%}" in section
+        assert artifact["command"] in section

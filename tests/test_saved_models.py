@@ -1,0 +1,99 @@
+"""The models that are in the repository: complete, alike on every runtime, and as good as their results.json says."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+from apps.pipeline import publishing, running
+from apps.sentiment import classify
+
+FOLDER = Path(__file__).parents[1] / "saved_models" / "sentiment"
+TEXTS = [
+    "A warm, funny film. I laughed, I cried, and I left with a smile: wonderful!",
+    "Dull, clumsy and far too long; the worst two hours I have spent in a cinema.",
+    "I expected to hate it<br /><br />and I was wrong... 9/10",
+    "",
+    "😀 我很喜欢 \x00 é",
+    "It isn't bad, it isn't good, it's just there. " * 100,
+]
+
+
+@pytest.fixture(scope="module")
+def results():
+    return json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
+
+
+def test_the_folder_is_complete(results):
+    names = {path.name for path in FOLDER.iterdir()} - {"training", "model.keras"}
+    assert names == {"1", "model.tflite", "model_int8.tflite", "vocabulary.json", "results.json", "README.md"}
+    assert set(results["artifacts"]) == set(publishing.FILES)
+
+
+@pytest.mark.parametrize("artifact", publishing.FILES)
+def test_the_figures_are_of_these_very_files(results, artifact):
+    entry = results["artifacts"][artifact]
+    assert publishing.fingerprint(FOLDER / entry["file"]) == {"bytes": entry["bytes"], "sha256": entry["sha256"]}
+    assert entry["command"] == f"python -m apps.sentiment evaluate --artifact {artifact}"
+    assert f"{entry['value']:.2%}" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_bars(results):
+    figures = {name: entry["value"] for name, entry in results["artifacts"].items()}
+    assert all(entry["examples"] == 25_000 for entry in results["artifacts"].values())
+    assert figures["saved_model"] >= 0.91
+    assert abs(figures["litert"] - figures["saved_model"]) <= 0.001
+    assert abs(figures["litert_int8"] - figures["saved_model"]) <= 0.005
+    assert results["artifacts"]["litert"]["bytes"] <= 20e6
+    assert results["artifacts"]["litert_int8"]["bytes"] <= 6e6
+
+
+def test_every_runtime_gives_the_same_answers():
+    saved_model = running.probabilities(FOLDER, "saved_model", TEXTS)
+    litert = running.probabilities(FOLDER, "litert", TEXTS)
+    np.testing.assert_allclose(litert, saved_model, atol=1e-5)
+    np.testing.assert_allclose(running.probabilities(FOLDER, "litert_int8", TEXTS), saved_model, atol=0.05)
+    assert saved_model[0] > 0.9
+    assert saved_model[1] < 0.1
+
+
+def test_the_saved_model_needs_no_python_of_ours():
+    signature = tf.saved_model.load(str(FOLDER / "1")).signatures["serving_default"]
+    assert signature.structured_input_signature[1]["text"].shape.as_list() == [None]
+    probability = signature(text=tf.constant([b"good \xff\xfe", b""]))["probability"]
+    assert probability.shape == (2,)
+    assert np.isfinite(probability).all()
+
+
+@pytest.mark.parametrize("file", ["model.tflite", "model_int8.tflite"])
+def test_litert_has_builtin_operators_only_and_forgets_between_calls(file):
+    interpreter = Interpreter(str(FOLDER / file))
+    run = interpreter.get_signature_runner("serving_default")
+    assert not [details["op_name"] for details in interpreter._get_ops_details() if "Flex" in details["op_name"]]
+    for length in (1, 2, 7, 40):
+        ids = np.arange(2, 2 + length, dtype=np.int32)[None]
+        first, again = run(ids=ids), run(ids=ids)
+        assert first["logit"] == again["logit"]
+
+
+def test_classify_starts_without_tensorflow():
+    code = (
+        "import sys; from apps.sentiment import main; status = main(['classify', 'A fine film.']);"
+        "sys.exit(status or 'tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=FOLDER.parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "positive" in done.stdout
+
+
+def test_a_text_without_a_word_has_no_label():
+    assert [answer["label"] for answer in classify(["", "good", " \t"], FOLDER, with_words=False)] == [
+        None,
+        "positive",
+        None,
+    ]
