@@ -37,16 +37,14 @@ class Recipe:
     word_vector_epochs: int = 5
     language_model_epochs: int = 2
     keep_last: int = 400  # tokens of a text that are read: the end of a review says most
-    epochs: int = 4  # over the texts with a label; more where they make fewer than 1,000 batches
+    epochs: int = 4  # over the texts with a label
     student_epochs: int = 2  # over all texts; 0 leaves this stage out
     batch_size: int = 64
     unknown_rate: float = 0.1  # of the words, replaced in training
 
-    def of_pretraining(self) -> dict[str, int]:
-        fields = ("seed", "words", "units", "word_vector_epochs", "language_model_epochs")
-        return {name: getattr(self, name) for name in fields}
 
-
+PRETRAINING = ("seed", "words", "units", "word_vector_epochs", "language_model_epochs")  # what decides its stages
+SMALLEST_EPOCH = 250  # batches: an epoch goes over fewer texts several times, or it would be too short to judge
 QUICK = {"word_vector_epochs": 2, "language_model_epochs": 0, "epochs": 3, "student_epochs": 0}
 
 
@@ -80,13 +78,20 @@ def build_model(vocabulary_size: int, units: int):
 
 
 class Run:
-    """A training run: its recipe, its folder, and what its stages have reported."""
+    """A training run: its recipe, its folder, and what its stages have reported.
 
-    def __init__(self, recipe: Recipe, output: Path, resume: bool):
-        self.recipe, self.output, self.resume = recipe, output, resume
+    data: the fingerprint of what is trained on; a run on other data isn't resumed.
+    """
+
+    def __init__(self, recipe: Recipe, data: str, output: Path, resume: bool):
+        self.recipe, self.data, self.resume = recipe, data, resume
         self.folder = output / "training"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.stages: list[dict[str, Any]] = []
+
+    def settings(self, *fields: str) -> dict[str, Any]:
+        """What decides a stage and must be the same to resume it."""
+        return {"data": self.data} | {name: getattr(self.recipe, name) for name in fields}
 
     def finished(self, stage: str, seconds: float, epochs: int, result: str = "") -> None:
         self.stages.append({"stage": stage, "seconds": round(seconds, 1), "epochs": epochs, "result": result})
@@ -98,8 +103,8 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     from apps.pipeline import training
 
     training.set_up(recipe.seed)
-    run = Run(recipe, output, resume)
     labelled, validation, test, unlabelled = load_data(data, recipe.seed)
+    run = Run(recipe, labelled.fingerprint(), output, resume)
     texts = labelled.texts + validation.texts + unlabelled
     vocabulary = Vocabulary.from_texts(texts, recipe.words, recipe.keep_last, labelled.names)
     print(f"{len(texts):,} texts, {len(validation):,} of them to validate; {len(vocabulary):,} ids", flush=True)
@@ -125,7 +130,7 @@ def pretrain(model, sequences: list[np.ndarray], vocabulary: Vocabulary, run: Ru
     from apps.pipeline import pretraining
 
     embedding, bidirectional = model.get_layer("embedding"), model.get_layer("bidirectional")
-    settings = {"settings": run.recipe.of_pretraining(), "resume": run.resume}
+    settings = {"settings": run.settings(*PRETRAINING), "resume": run.resume}
     epochs = run.recipe.word_vector_epochs
     file = run.folder / "word_vectors.npz"
     seconds = pretraining.pretrain_embedding(embedding, sequences, vocabulary, file, epochs=epochs, **settings)
@@ -154,7 +159,7 @@ def learn_labels(model, sequences: list[np.ndarray], labels: np.ndarray, validat
     validation, unlabelled = (rest[: len(validation_labels)], validation_labels), rest[len(validation_labels) :]
     pretrained = model.get_weights()
 
-    def stage(name: str, texts, epochs: int):
+    def stage(name: str, texts, epochs: int, fields: Iterable[str]):
         fitted = fine_tune(
             model,
             texts,
@@ -163,20 +168,26 @@ def learn_labels(model, sequences: list[np.ndarray], labels: np.ndarray, validat
             epochs=epochs,
             batch_size=recipe.batch_size,
             unknown_rate=recipe.unknown_rate,
-            settings=dataclasses.asdict(recipe),
+            settings=run.settings(*fields),
             resume=run.resume,
         )
         result = f"validation accuracy {fitted.best('val_accuracy'):.2%}"
         run.finished(name, fitted.seconds, len(fitted.history), result)
         return fitted
 
-    batches = -(-len(labelled) // recipe.batch_size)
-    fitted = stage("labels", (labelled, labels), max(recipe.epochs, -(-1000 // batches)))
+    fields = {field.name for field in dataclasses.fields(recipe)}
+    times = -(-SMALLEST_EPOCH * recipe.batch_size // len(labelled))
+    fitted = stage("labels", (labelled * times, np.tile(labels, times)), recipe.epochs, fields - {"student_epochs"})
     if unlabelled and recipe.student_epochs and not fitted.interrupted:
-        opinions = second_opinions(model, (labelled, labels), unlabelled)
-        model.set_weights(pretrained)
-        everything = labelled + unlabelled, np.concatenate([labels, opinions])
-        fitted = stage("labels and opinions", everything, recipe.student_epochs)
+        teacher = model.get_weights()
+        try:
+            opinions = second_opinions(model, (labelled, labels), unlabelled)
+            model.set_weights(pretrained)
+            everything = labelled + unlabelled, np.concatenate([labels, opinions])
+            fitted = stage("labels and opinions", everything, recipe.student_epochs, fields)
+        except KeyboardInterrupt:  # before the student has finished an epoch
+            model.set_weights(teacher)
+            fitted = dataclasses.replace(fitted, interrupted=True)
     return fitted
 
 
@@ -269,7 +280,8 @@ def classify(texts: Iterable[str], folder: Path, with_words: bool) -> Iterator[d
 
 def print_answer(answer: dict[str, Any]) -> None:
     """One line for a text, and below it the explanation if the answer has one."""
-    start = " ".join(answer["text"][:200].split())
+    visible = "".join(character if character.isprintable() else " " for character in answer["text"][:200])
+    start = " ".join(visible.split())
     start = start if len(start) <= 80 else f"{start[:79]}…"
     if answer["label"] is None:
         print(f"{'(no words)':>10}           {start}", flush=True)

@@ -237,22 +237,6 @@ def test_a_resumed_run_equals_one_that_was_not_cut(tmp_path, whole, epoch, step)
         np.testing.assert_array_equal(resumed[name], arrays[name], err_msg=name)
 
 
-def test_without_resume_a_run_starts_again(tmp_path, whole):
-    path = tmp_path / "checkpoint.npz"
-    run(path, epochs=1, seed=7)
-    _, fitted = run(path)
-    assert fitted.history == whole[1].history
-
-
-def test_the_seconds_of_a_resumed_run_count_all_epochs(tmp_path):
-    path = tmp_path / "checkpoint.npz"
-    _, first = run(path, epochs=1)
-    _, again = run(path, epochs=1, resume=True)
-    assert again.seconds == first.seconds > 0.0 and again.history == first.history
-    _, second = run(path, epochs=2, resume=True)
-    assert second.seconds > first.seconds and second.history[:1] == first.history
-
-
 def test_the_moving_average_is_what_validation_sees_and_what_is_kept(whole):
     model, fitted, arrays = whole
     best = max(fitted.history, key=lambda logs: -logs["val_loss"])
@@ -294,6 +278,19 @@ def test_the_best_weights_are_kept_and_training_stops(tmp_path):
     assert weight == pytest.approx(2.71, rel=1e-5) and len(fitted.history) == 7
     weight, fitted = passing_by(tmp_path / "c.npz", epochs=4, patience=9)
     assert weight == pytest.approx(2.71, rel=1e-5) and len(fitted.history) == 4
+
+
+def test_without_resume_a_run_starts_again(tmp_path):
+    path = tmp_path / "a.npz"
+    _, first = passing_by(path, epochs=1)
+    _, again = passing_by(path, epochs=1, resume=True)
+    assert again.seconds == first.seconds > 0.0 and again.history == first.history
+    _, second = passing_by(path, epochs=2, resume=True)
+    assert second.seconds > first.seconds and second.history[0] == first.history[0]
+    _, fresh = passing_by(path, epochs=2)
+    assert fresh.history == second.history and fresh.seconds != second.seconds
+    weight, fresh = passing_by(path, epochs=1)
+    assert len(fresh.history) == 1 and weight == pytest.approx(1.0)
 
 
 def test_patience_goes_on_over_a_resumed_run(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +33,7 @@ class CommandLine:
         )
         self.train.add_argument("--epochs", type=positive, help="at most so many; the best one is kept")
         self.train.add_argument("--batch-size", type=positive)
-        self.train.add_argument("--seed", type=int, help="the same seed gives the same model on the same machine")
+        self.train.add_argument("--seed", type=seed, help="the same seed gives the same model on the same machine")
         self.train.add_argument("--resume", action="store_true", help="go on with an interrupted run in --output")
 
         self.evaluate = self.verb("evaluate", "measure one of a model's artifacts on the test data")
@@ -63,6 +64,8 @@ class CommandLine:
     def run(self, verbs: dict[str | None, Callable[[argparse.Namespace], None]], argv: Sequence[str] | None) -> int:
         """Calls the verb that `argv` names (None: no verb was given) -> the exit status."""
         flags = self.parser.parse_args(argv)
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a character that the terminal lacks is no reason to stop
+            sys.stdout.reconfigure(errors="replace")
         try:
             verbs[flags.verb](flags)
             sys.stdout.flush()
@@ -93,6 +96,17 @@ def positive(text: str) -> int:
         number = 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return number
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 to 2**32 - 1, for argparse."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**32 - 1}, got {text!r}")
     return number
 
 

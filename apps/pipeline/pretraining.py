@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.pipeline.datasets import DataError
 from apps.pipeline.text import FIRST_WORD, PADDING, UNKNOWN, Vocabulary
 from apps.pipeline.training import (
     AdamW,
@@ -60,8 +61,16 @@ def pretrain_bidirectional(
     settings: dict,
     resume: bool,
 ) -> Fitted:
-    """Trains `embedding` and `bidirectional` as language models of `sequences`; a hundredth of them is held out."""
+    """Trains `embedding` and `bidirectional` as language models of `sequences`; a hundredth of them is held out.
+
+    DataError if they are too short to hold any out, or if the checkpoint is damaged or of other settings.
+    """
     rows = chunks(sequences, CHUNK_LENGTH)
+    if len(rows) < 2:
+        raise DataError(
+            f"expected texts of at least {2 * CHUNK_LENGTH + 1} words in all to train a language model on, "
+            f"got {sum(map(len, sequences))}: add texts, or train without one"
+        )
     held_out = max(1, len(rows) // 100)
     batches, validation = (
         chunk_batches(part, embedding.input_dim, NEGATIVES, BATCH_SIZE, settings["seed"])

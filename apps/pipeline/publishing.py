@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,10 @@ def read_results(folder: Path) -> dict[str, Any]:
     """The content of results.json, {} if there is none; DataError if it is damaged."""
     path = folder / RESULTS
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        results = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(results, dict):
+            raise ValueError(f"expected an object, got {results!r:.60}")
+        return results
     except FileNotFoundError:
         return {}
     except ValueError as error:
@@ -80,7 +84,7 @@ def environment() -> dict[str, Any]:
 
 def command() -> str:
     """The command that runs, as a user would type it."""
-    return " ".join(["python -m", f"apps.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    return shlex.join(["python", "-m", f"apps.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
 
 
 def _version(package: str) -> str | None:

@@ -37,7 +37,11 @@ def load_scorer(folder: Path, artifact: str) -> Score:
         raise DataError(f"expected a LiteRT model in {path}, got a damaged file ({error})") from None
 
     def score(ids: Sequence[int]) -> dict[str, float]:
-        return {name: float(value[0]) for name, value in run(ids=np.array([ids], np.int32)).items()}
+        try:
+            outputs = run(ids=np.array([ids], np.int32))
+        except RuntimeError as error:  # an id that the model doesn't have
+            raise DataError(f"expected the vocabulary that {path} was made with beside it, got another") from error
+        return {name: float(value[0]) for name, value in outputs.items()}
 
     return score
 

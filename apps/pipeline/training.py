@@ -197,7 +197,10 @@ def write_arrays(path: Path, about: dict, arrays: dict[str, np.ndarray]) -> None
 
 
 def read_arrays(path: Path, settings: dict) -> tuple[dict[str, np.ndarray], dict]:
-    """(arrays, about) of a file by `write_arrays`; DataError if it is damaged or about["settings"] are others."""
+    """(arrays, about) of a file by `write_arrays`; DataError if it is damaged or about["settings"] are others.
+
+    A setting that the file doesn't know, because it is older than the setting, isn't compared.
+    """
     try:
         with open(path, "rb") as opened, np.load(opened) as file:  # np.load(path) leaves a damaged file open
             arrays = dict(file)
@@ -206,9 +209,9 @@ def read_arrays(path: Path, settings: dict) -> tuple[dict[str, np.ndarray], dict
     except Exception as error:  # damage shows as errors of zipfile, zlib, NumPy, JSON, the file system, ...
         raise _damaged(path, error) from None
     for name, value in settings.items():
-        if saved.get(name) != value:
+        if saved.get(name, value) != value:
             raise DataError(
-                f"expected the settings of the run to resume ({name} {saved.get(name)} in {path}), "
+                f"expected the settings of the run to resume ({name} {saved[name]} in {path}), "
                 f"got {name} {value}: repeat them, or start again without --resume"
             )
     return arrays, about

@@ -1,0 +1,110 @@
+"""results.json and the model card."""
+
+import errno
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from apps.pipeline import publishing
+from apps.pipeline.datasets import DataError
+
+
+def results():
+    """As of a model with one artifact measured and one not yet."""
+    measured = {"metric": "accuracy", "value": 0.91234, "examples": 25_000, "command": "python -m apps.x evaluate"}
+    return {
+        "app": "sentiment",
+        "artifacts": {
+            "saved_model": {"file": "1", "bytes": 17_340_000, **measured},
+            "litert_int8": {"file": "model_int8.tflite", "bytes": 4_260_000},
+        },
+        "training": {
+            "command": "python -m apps.sentiment train --seed 1 --data 'my {own} texts.csv'",
+            "stages": [{"stage": "word vectors", "seconds": 90.0, "epochs": 5, "result": "good {enough}"}],
+        },
+    }
+
+
+def test_the_card_has_the_figures_of_the_results(tmp_path):
+    publishing.write_results(tmp_path, results())
+    assert publishing.read_results(tmp_path) == results()
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in card.splitlines() if line.startswith("|")]
+    measured = ["saved_model", "`1`", "17.3 MB", "accuracy 91.23%", "25,000", "`python -m apps.x evaluate`"]
+    assert measured in rows
+    assert ["litert_int8", "`model_int8.tflite`", "4.3 MB", "not measured", "0", "``"] in rows
+    assert ["word vectors", "1.5", "5", "good {enough}"] in rows
+    assert "`python -m apps.sentiment train --seed 1 --data 'my {own} texts.csv'`" in card
+    assert "{figures}" not in card and "{training}" not in card
+    for number in re.findall(r"\d+\.\d\d%", card):
+        assert number == "91.23%"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "results.json"]
+
+
+def test_a_card_without_anything_measured_or_trained(tmp_path):
+    publishing.write_results(tmp_path, {"app": "sentiment"})
+    assert "{" not in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_results_that_are_not_there_or_damaged(tmp_path):
+    assert publishing.read_results(tmp_path) == {}
+    file = tmp_path / "results.json"
+    for content in (b'{"app": ', b"\xff\xfe", b"[1, 2]", b'"text"'):
+        file.write_bytes(content)
+        with pytest.raises(
+            DataError, match=r"expected the results that `train` writes in .*results\.json, got"
+        ) as error:
+            publishing.read_results(tmp_path)
+        assert "\n" not in str(error.value)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    publishing.write_beside(path, "früher")
+    assert path.read_bytes() == "früher".encode()
+    assert list(tmp_path.iterdir()) == [path]
+
+    def write_half(self, text, encoding):
+        self.write_bytes(text.encode(encoding)[:3])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", write_half)
+        with pytest.raises(OSError, match="No space left"):
+            publishing.write_beside(path, "später")
+    assert path.read_bytes() == "früher".encode()
+    assert list(tmp_path.iterdir()) == [path]
+    with path.open("rb") as reader:  # who reads the old file meanwhile reads it to its end
+        publishing.write_beside(path, "später")
+        assert reader.read() == "früher".encode()
+    assert path.read_bytes() == "später".encode()
+
+
+def test_list_artifacts_adds_up_the_files(tmp_path):
+    (tmp_path / "1" / "variables").mkdir(parents=True)
+    (tmp_path / "1" / "saved_model.pb").write_bytes(b"x" * 100)
+    (tmp_path / "1" / "variables" / "variables.index").write_bytes(b"x" * 20)
+    (tmp_path / "model.tflite").write_bytes(b"x" * 7)
+    (tmp_path / "model_int8.tflite").write_bytes(b"x" * 3)
+    sizes = {name: artifact["bytes"] for name, artifact in publishing.list_artifacts(tmp_path).items()}
+    assert sizes == {"saved_model": 120, "litert": 7, "litert_int8": 3}
+
+
+def test_figures_in_words():
+    figures = {"artifact": "litert", "metric": "accuracy", "value": 0.9, "examples": 25_000}
+    assert publishing.in_words(figures) == "litert: accuracy 90.00% over 25,000 examples"
+
+
+def test_the_command_can_be_typed_again(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["somewhere/apps/sentiment.py", "train", "--data", "my texts.csv"])
+    assert publishing.command() == "python -m apps.sentiment train --data 'my texts.csv'"
+
+
+def test_environment_is_json_and_has_what_runs():
+    about = json.loads(json.dumps(publishing.environment()))
+    assert about["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {"tensorflow", "keras", "ai-edge-litert", "numpy"} <= about["versions"].keys()
+    assert about["hardware"]["cores"] >= 1 and about["hardware"]["machine"]
