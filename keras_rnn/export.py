@@ -1,4 +1,4 @@
-"""A trained model -> SavedModel and LiteRT files, written beside and renamed, and checked against the model."""
+"""A trained model -> SavedModel and LiteRT files, written beside and renamed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ import tensorflow as tf
 from keras_rnn import fast_paths
 
 Function = Callable[..., dict[str, tf.Tensor]]
-
-
-class ExportError(RuntimeError):
-    """What was written doesn't do what the model does; the text says by how much."""
 
 
 def saved_model(function: Function, signature: Sequence[tf.TensorSpec], resources: Sequence[Any], folder: Path) -> None:
@@ -38,13 +34,17 @@ def saved_model(function: Function, signature: Sequence[tf.TensorSpec], resource
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
+    replaced = folder.with_name(f"{folder.name}.replaced.partial")
+    for leftover in (beside, replaced):  # of an export that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
     try:
         tf.saved_model.save(module, str(beside), signatures={"serving_default": module.serve})
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            os.replace(folder, replaced)
         os.replace(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def litert(

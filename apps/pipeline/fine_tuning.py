@@ -51,7 +51,7 @@ def fine_tune(
     """
     batches = text_batches(texts, batch_size, unknown_rate, settings["seed"], shuffle=True)
     optimizer = AdamW(
-        cosine_with_warm_up(1e-3, len(batches) * epochs),
+        cosine_with_warm_up(1.5e-3, len(batches) * epochs),
         weight_decay=0.01,
         global_clipnorm=1.0,
         use_ema=True,

@@ -148,7 +148,7 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
         self.batches.epoch = epoch
-        for variable in self.model.variables:  # epoch 3 has the same dropout, whether the run was cut off or not
+        for variable in self.model.variables:  # what an epoch drops depends on the seed and the epoch alone
             if variable.path.endswith("seed_generator_state"):
                 variable.assign([int(variable.numpy()[0]), epoch << 16])
 
@@ -197,10 +197,7 @@ def write_arrays(path: Path, about: dict, arrays: dict[str, np.ndarray]) -> None
 
 
 def read_arrays(path: Path, settings: dict) -> tuple[dict[str, np.ndarray], dict]:
-    """(arrays, about) of a file by `write_arrays`; DataError if it is damaged or about["settings"] are others.
-
-    A setting that the file doesn't know, because it is older than the setting, isn't compared.
-    """
+    """(arrays, about) of a file by `write_arrays`; DataError if it is damaged or about["settings"] are others."""
     try:
         with open(path, "rb") as opened, np.load(opened) as file:  # np.load(path) leaves a damaged file open
             arrays = dict(file)
@@ -209,9 +206,9 @@ def read_arrays(path: Path, settings: dict) -> tuple[dict[str, np.ndarray], dict
     except Exception as error:  # damage shows as errors of zipfile, zlib, NumPy, JSON, the file system, ...
         raise _damaged(path, error) from None
     for name, value in settings.items():
-        if saved.get(name, value) != value:
+        if saved.get(name) != value:
             raise DataError(
-                f"expected the settings of the run to resume ({name} {saved[name]} in {path}), "
+                f"expected the settings of the run to resume ({name} {saved.get(name)} in {path}), "
                 f"got {name} {value}: repeat them, or start again without --resume"
             )
     return arrays, about
