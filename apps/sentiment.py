@@ -38,15 +38,15 @@ class Recipe:
     word_vector_epochs: int = 5
     language_model_epochs: int = 0  # pretraining of embedding and LSTM: 2 epochs made fine-tuning slower, not better
     keep_last: int = 400  # tokens of a text that are read: the end of a review says most
-    epochs: int = 3  # over the texts with a label
-    student_epochs: int = 2  # over all texts; 0 leaves this stage out
+    epochs: int = 2  # over the texts with a label
+    student_epochs: int = 1  # over all texts; 0 leaves this stage out
     batch_size: int = 64
     unknown_rate: float = 0.1  # of the words, replaced in training
 
 
 WORD_VECTORS = ("seed", "words", "units", "word_vector_epochs")  # what decides this stage
 SMALLEST_EPOCH = 250  # batches: an epoch goes over fewer texts several times, or it would be too short to judge
-QUICK = {"units": 64, "word_vector_epochs": 3, "epochs": 2, "student_epochs": 1}
+QUICK = {"units": 64, "word_vector_epochs": 3}
 
 
 def load_data(path: Path | None, seed: int) -> tuple[LabelledTexts, LabelledTexts, LabelledTexts, list[str]]:

@@ -54,8 +54,6 @@ def fine_tune(
         cosine_with_warm_up(1.5e-3, len(batches) * epochs),
         weight_decay=0.01,
         global_clipnorm=1.0,
-        use_ema=True,
-        ema_momentum=0.998,
         factors={"embedding": 0.5, "bidirectional": 0.7},
     )
     optimizer.exclude_from_weight_decay(var_names=["embedding"])
