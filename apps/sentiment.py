@@ -36,7 +36,7 @@ class Recipe:
     words: int = 30_000
     units: int = 128  # of each direction, and the width of the embedding
     word_vector_epochs: int = 5
-    language_model_epochs: int = 0  # pretraining of embedding and LSTM: 2 epochs made fine-tuning slower, not better
+    language_model_epochs: int = 0  # pretraining of embedding and LSTM; with 2, labels were learned more slowly
     keep_last: int = 400  # tokens of a text that are read: the end of a review says most
     epochs: int = 2  # over the texts with a label
     student_epochs: int = 1  # over all texts; 0 leaves this stage out
@@ -316,13 +316,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.train.add_argument(
         "--quick", action="store_true", help="minutes instead of an hour, a little less accurate"
     )
+    commands.train.add_argument(
+        "--language-model-epochs", type=command_line.positive, help="first pretrain embedding and LSTM to predict words"
+    )
     verb = commands.verb("classify", "say which label a text has")
     verb.add_argument("texts", nargs="*", metavar="TEXT", help="without one: the lines of --file or standard input")
     verb.add_argument("--file", type=Path, help="a text a line")
     verb.add_argument("--explain", action="store_true", help="show which words pushed the answer")
 
     def run_train(flags: argparse.Namespace) -> None:
-        chosen = {name: getattr(flags, name) for name in ("epochs", "batch_size", "seed")}
+        chosen = {name: getattr(flags, name) for name in ("epochs", "batch_size", "seed", "language_model_epochs")}
         changes = (QUICK if flags.quick else {}) | {name: value for name, value in chosen.items() if value is not None}
         train(dataclasses.replace(Recipe(), **changes), flags.data, flags.output, flags.resume)
 

@@ -72,12 +72,9 @@ def tune(checkpoint, model=None, **changes):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A learning rate at which 12 small epochs are enough, and a moving average that keeps up."""
-    schedule, optimizer = fine_tuning.cosine_with_warm_up, fine_tuning.AdamW
+    """A learning rate at which 12 small epochs are enough."""
+    schedule = fine_tuning.cosine_with_warm_up
     monkeypatch.setattr(fine_tuning, "cosine_with_warm_up", lambda peak, steps: schedule(100 * peak, steps))
-    monkeypatch.setattr(
-        fine_tuning, "AdamW", lambda rate, **options: optimizer(rate, **options | {"ema_momentum": 0.8})
-    )
 
 
 def test_fine_tune_learns_and_validates_on_texts_as_they_are(tmp_path, quick, monkeypatch):
