@@ -302,9 +302,9 @@ def print_answer(answer: dict[str, Any]) -> None:
 def demonstrate() -> None:
     """What the shipped model says of a few sentences."""
     samples = (
-        "A warm, funny film with a cast that never puts a foot wrong.",
-        "Two hours of my life that I will not get back.",
-        "I expected to hate it, and I was wrong.",
+        "I laughed all the way through and cried at the end. A wonderful cast, and not a minute too long.",
+        "The plot makes no sense and nobody in it can act. I want my two hours and my money back.",
+        "It isn't the masterpiece they promised, but I had a good time, and so did the children.",
     )
     for answer in classify(samples, command_line.SHIPPED / NAME, with_words=False):
         print_answer(answer)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +27,31 @@ def load_vocabulary(folder: Path) -> Vocabulary:
         raise DataError(str(error)) from None
 
 
+@contextlib.contextmanager
+def silent_standard_error() -> Iterator[None]:
+    """For LiteRT, which tells there of each delegate it makes; what goes wrong comes as an exception."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def load_scorer(folder: Path, artifact: str) -> Score:
     """A LiteRT file of a model's folder, run without TensorFlow: ids -> its outputs by name, such as "logit"."""
     from ai_edge_litert.interpreter import Interpreter
 
     path = folder / FILES[artifact]
     try:
-        run = Interpreter(model_content=path.read_bytes(), num_threads=1).get_signature_runner()
+        content = path.read_bytes()
+        with silent_standard_error():
+            interpreter = Interpreter(model_content=content, num_threads=1)
+            interpreter.allocate_tensors()
+            run = interpreter.get_signature_runner()
     except FileNotFoundError:
         raise DataError(f"expected a trained model in {folder}, got no {path.name} there") from None
     except ValueError as error:
