@@ -325,6 +325,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb.add_argument("--explain", action="store_true", help="show which words pushed the answer")
 
     def run_train(flags: argparse.Namespace) -> None:
+        command_line.need("gensim", "sklearn", "matplotlib", "tensorboard")
         chosen = {name: getattr(flags, name) for name in ("epochs", "batch_size", "seed", "language_model_epochs")}
         changes = (QUICK if flags.quick else {}) | {name: value for name, value in chosen.items() if value is not None}
         train(dataclasses.replace(Recipe(), **changes), flags.data, flags.output, flags.resume)

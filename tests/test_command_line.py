@@ -192,3 +192,9 @@ def test_characters_that_the_terminal_lacks(tmp_path):
         assert (done.returncode, done.stderr) == (0, b"")
         expected = "so ? ?" if encoding == "ascii" else "so 好 ?"
         assert done.stdout.decode().strip() == expected
+
+
+def test_packages_to_train_with_are_asked_for_before_the_training():
+    command_line.need("json", "argparse")
+    with pytest.raises(DataError, match=r"got no no_such_package and no nor_this: install them with pip install"):
+        command_line.need("json", "no_such_package", "nor_this")

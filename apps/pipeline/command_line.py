@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import io
 import os
 import sys
@@ -79,6 +80,16 @@ class CommandLine:
         except (DataError, OSError) as error:
             print(f"{self.parser.prog}: error: {sentence(error)}", file=sys.stderr)
             return 2
+
+
+def need(*packages: str) -> None:
+    """DataError if one of the packages to train with isn't installed; better before a long run than at its end."""
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing:
+        raise DataError(
+            f"expected the packages to train with, got no {' and no '.join(missing)}: install them with "
+            "pip install '.[train]' in the project's folder"
+        )
 
 
 def sentence(error: Exception) -> str:

@@ -73,7 +73,7 @@ def _imdb_examples(split: str) -> list[tuple[str, int]]:
     except ModuleNotFoundError as error:
         raise DataError(
             f"expected the package tensorflow-datasets, which reads the IMDB reviews ({error}): "
-            "install it with pip install 'keras-rnn[train]'"
+            "install it with pip install '.[train]' in the project's folder"
         ) from error
     root = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     folder = root.joinpath(*re.split("[/:]", _IMDB))
