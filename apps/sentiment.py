@@ -156,7 +156,7 @@ def pretrain(model, sequences: list[np.ndarray], vocabulary: Vocabulary, run: Ru
 
 
 def learn_labels(model, sequences: list[np.ndarray], labels: np.ndarray, validation_labels: np.ndarray, run: Run):
-    """The labels, then the labels and opinions of the other texts -> training.Fitted.
+    """The labels, then the labels and opinions of the other texts -> training.Fitted, with the epochs of both.
 
     sequences: ids of the texts with `labels`, then of those to validate with, then of those without a label.
     """
@@ -191,7 +191,8 @@ def learn_labels(model, sequences: list[np.ndarray], labels: np.ndarray, validat
         try:
             opinions = second_opinions(model, (labelled, labels), unlabelled)
             everything = labelled + unlabelled, np.concatenate([labels, opinions])
-            fitted = stage("labels and opinions", everything, recipe.student_epochs, fields)
+            last = stage("labels and opinions", everything, recipe.student_epochs, fields)
+            fitted = dataclasses.replace(last, history=fitted.history + last.history)
         except KeyboardInterrupt:  # before the student has finished an epoch
             model.set_weights(teacher)
             fitted = dataclasses.replace(fitted, interrupted=True)

@@ -222,7 +222,7 @@ def test_imdb_with_too_few_reviews(copy, monkeypatch):
 
 def test_imdb_without_tensorflow_datasets(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    with pytest.raises(DataError, match=r"expected the package tensorflow-datasets.*pip install 'keras-rnn\[train\]'"):
+    with pytest.raises(DataError, match=r"expected the package tensorflow-datasets.*pip install '\.\[train\]'"):
         datasets.imdb("test")
 
 
