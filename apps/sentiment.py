@@ -46,7 +46,7 @@ class Recipe:
 
 WORD_VECTORS = ("seed", "words", "units", "word_vector_epochs")  # what decides this stage
 SMALLEST_EPOCH = 250  # batches: an epoch goes over fewer texts several times, or it would be too short to judge
-QUICK = {"units": 64, "word_vector_epochs": 3}
+QUICK = {"units": 64, "word_vector_epochs": 3, "epochs": 3, "student_epochs": 0}
 
 
 def load_data(path: Path | None, seed: int) -> tuple[LabelledTexts, LabelledTexts, LabelledTexts, list[str]]:
