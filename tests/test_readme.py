@@ -1,5 +1,6 @@
 """What the README says is true: its commands run, its tree is the tree, its figures are those of the models."""
 
+import io
 import json
 import re
 import shlex
@@ -14,18 +15,18 @@ from apps import sentiment
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [line.strip().split("  #")[0] for line in README.splitlines() if line.startswith("    python -m apps.")]
+COMMANDS = [line.split("  #")[0].strip() for line in README.splitlines() if line.startswith("    python -m apps.")]
 NEED_DATA = ("train", "evaluate")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_run(command, capsys, monkeypatch, tmp_path):
+def test_commands_run(command, capsys, monkeypatch):
     words = shlex.split(command)
     assert words[:3] == ["python", "-m", "apps.sentiment"]
     arguments = words[3:]
     if "<" in arguments:
-        (tmp_path / arguments[-1]).write_text("A fine film.\nNever again.\n", encoding="utf-8")
-        monkeypatch.setattr("sys.stdin", open(tmp_path / arguments[-1], encoding="utf-8"))  # noqa: SIM115
+        reviews = io.BytesIO(b"A fine film.\nNever again.\n")
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(reviews, encoding="utf-8"))
         arguments = arguments[:-2]
     if arguments[:1] and arguments[0] in NEED_DATA:
         with pytest.raises(SystemExit) as stopped:  # the flags are there; test_apps.py trains and evaluates
