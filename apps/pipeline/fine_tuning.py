@@ -47,7 +47,7 @@ def fine_tune(
 ) -> Fitted:
     """Trains all of `model`, ids (batch, time) -> logit of the second label (batch, 1), and keeps the best epoch.
 
-    Layers called "embedding" and "bidirectional" learn more slowly: they have learned already.
+    Layers called "embedding" and "bidirectional" learn more slowly than those after them.
     """
     batches = text_batches(texts, batch_size, unknown_rate, settings["seed"], shuffle=True)
     optimizer = AdamW(

@@ -90,7 +90,7 @@ def word_vectors(
     One worker, because several make gensim's result depend on how the threads take turns.
 
     Args:
-        sequences: the ids of each text. Unknown words are left out of the windows' centre like any rare word.
+        sequences: the ids of each text. Unknown words are left out.
     """
     from gensim.models import Word2Vec
 

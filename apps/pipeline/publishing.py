@@ -70,6 +70,7 @@ def fingerprint(path: Path) -> dict[str, Any]:
 
 
 def in_words(figures: dict[str, Any]) -> str:
+    """One line for a person: which artifact, its metric and over how many examples."""
     return f"{figures['artifact']}: {figures['metric']} {figures['value']:.2%} over {figures['examples']:,} examples"
 
 
