@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_rnn import fast_paths
 from keras_rnn.cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell, named_arguments
-from keras_rnn.sequence import scan
 
 
 def time_major(mask: tf.Tensor | list | None) -> tf.Tensor | None:
@@ -60,22 +60,16 @@ class RecurrentLayer(keras.layers.RNN):
                 f"{self.name} expected cuDNN to be available for use_cudnn=True, got none: "
                 'pass use_cudnn="auto" to take it where there is one and the loop elsewhere.'
             )
-        cell = self.cell
-        inputs = tf.transpose(sequences, [1, 0, 2])
-        masks = recurrent_masks = None
-        if training:
-            one_step = tf.ones([tf.shape(inputs)[1], inputs.shape[2]], inputs.dtype)
-            masks = cell.draw_masks(one_step, cell.dropout)
-            recurrent_masks = cell.draw_masks(initial_state[0], cell.recurrent_dropout)
-        last_output, outputs, states = scan(
-            lambda projected, states: cell.step(projected, states, recurrent_masks)[1],
-            cell.project(inputs, masks),
+        last_output, outputs, states = fast_paths.run(
+            self.cell,
+            tf.transpose(sequences, [1, 0, 2]),
             initial_state,
             time_major(mask),
             go_backwards=self.go_backwards,
             unroll=self.unroll,
             zero_output_for_mask=self.zero_output_for_mask,
             return_all_outputs=self.return_sequences,
+            training=training,
         )
         return last_output, last_output if outputs is None else tf.transpose(outputs, [1, 0, 2]), states
 

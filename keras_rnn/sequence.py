@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from keras_rnn import fast_paths
-
 States = Sequence[tf.Tensor]
 
 
@@ -15,8 +13,8 @@ def scan(
     initial_states: States,
     mask: tf.Tensor | None = None,
     *,
+    loop: Callable | None = None,
     go_backwards: bool = False,
-    unroll: bool = False,
     zero_output_for_mask: bool = False,
     return_all_outputs: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor | None, list[tf.Tensor]]:
@@ -30,8 +28,8 @@ def scan(
         inputs: `(time, batch, ...)`.
         initial_states: each `(batch, size)`.
         mask: bool `(time, batch)`, False where a step is to be skipped; None skips none.
+        loop: `while_loop`, the default, or one with its arguments and results, such as `unrolled_loop`.
         go_backwards: start at the last time step. The outputs come in the order of processing.
-        unroll: a Python loop, for a short sequence of known length, in place of a `tf.while_loop`.
         return_all_outputs: False stores no output but the last, which saves memory, and time in LiteRT.
 
     Returns:
@@ -44,11 +42,7 @@ def scan(
         sequences = [inputs, mask]
         step = skip_masked(step, zero_output_for_mask)
         states = [tf.zeros_like(states[0]), *states]
-    if return_all_outputs and fast_paths.block_size() and not unroll:
-        states, outputs = fast_paths.loop_in_blocks(step, sequences, states, go_backwards, fast_paths.block_size())
-    else:
-        loop = unrolled_loop if unroll else while_loop
-        states, outputs = loop(step, sequences, states, go_backwards, return_all_outputs)
+    states, outputs = (loop or while_loop)(step, sequences, states, go_backwards, return_all_outputs)
     return states[0], outputs, states if mask is None else states[1:]
 
 
@@ -66,6 +60,7 @@ def skip_masked(step: Callable, zero_output: bool) -> Callable:
 
 
 def unrolled_loop(step, sequences, states, go_backwards, return_all_outputs):
+    """A Python loop, for a short sequence of known length."""
     time = sequences[0].shape[0]
     if not time:
         raise ValueError(f"unroll expected a known number of time steps, got inputs of shape {sequences[0].shape}.")

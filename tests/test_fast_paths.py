@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from keras_rnn import LSTMCell, fast_paths
-from keras_rnn.sequence import scan
 
 FEATURES, BATCH, UNITS = 3, 2, 4
 
@@ -21,10 +20,10 @@ def cell():
 
 def run(cell, time, go_backwards, mask):
     generator = np.random.default_rng(time)
-    inputs = cell.project(tf.constant(generator.normal(size=(time, BATCH, FEATURES)), tf.float32))
+    inputs = tf.constant(generator.normal(size=(time, BATCH, FEATURES)), tf.float32)
     states = [tf.constant(generator.normal(size=(BATCH, UNITS)), tf.float32) for _ in range(2)]
     mask = tf.constant(generator.random((time, BATCH)) < 0.6) if mask else None
-    last, outputs, states = scan(lambda *now: cell.step(*now)[1], inputs, states, mask, go_backwards=go_backwards)
+    last, outputs, states = fast_paths.run(cell, inputs, states, mask, go_backwards=go_backwards)
     return [tensor.numpy() for tensor in (last, outputs, *states)]
 
 
@@ -33,7 +32,7 @@ def run(cell, time, go_backwards, mask):
 @pytest.mark.parametrize("time", [1, 3, 4, 5, 11])
 def test_blocks_give_the_plain_loops_numbers(cell, time, go_backwards, mask, monkeypatch):
     plain = run(cell, time, go_backwards, mask)
-    monkeypatch.setattr(fast_paths, "LITERT_BLOCK", 4)
+    monkeypatch.setattr(fast_paths.litert, "BLOCK", 4)
     with fast_paths.for_litert():
         in_blocks = run(cell, time, go_backwards, mask)
     for expected, got in zip(plain, in_blocks, strict=True):
@@ -41,7 +40,7 @@ def test_blocks_give_the_plain_loops_numbers(cell, time, go_backwards, mask, mon
 
 
 def test_blocks_write_each_of_the_outputs_once_a_block(cell, monkeypatch):
-    monkeypatch.setattr(fast_paths, "LITERT_BLOCK", 4)
+    monkeypatch.setattr(fast_paths.litert, "BLOCK", 4)
     with fast_paths.for_litert():
         graph = tf.function(lambda: run_in_graph(cell)).get_concrete_function().graph
     loops = [node.op for node in graph.as_graph_def().node if node.op in ("While", "StatelessWhile")]
@@ -52,12 +51,12 @@ def test_blocks_write_each_of_the_outputs_once_a_block(cell, monkeypatch):
 
 def run_in_graph(cell):
     states = [tf.zeros((BATCH, UNITS))] * 2
-    return scan(lambda *now: cell.step(*now)[1], tf.ones((9, BATCH, 4 * UNITS)), states)[1]
+    return fast_paths.run(cell, tf.ones((9, BATCH, FEATURES)), states)[1]
 
 
-def test_only_what_is_traced_inside_is_made_for_litert():
-    assert fast_paths.block_size() is None
+def test_only_what_is_traced_inside_is_made_for_litert(cell):
     with pytest.raises(RuntimeError), fast_paths.for_litert():
-        assert fast_paths.block_size() == fast_paths.LITERT_BLOCK
         raise RuntimeError
-    assert fast_paths.block_size() is None
+    graph = tf.function(lambda: run_in_graph(cell)).get_concrete_function().graph.as_graph_def()
+    inside = [node.op for function in graph.library.function for node in function.node_def]
+    assert "While" not in inside and "StatelessWhile" not in inside

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rnn.sequence import scan
+from keras_rnn.fast_paths.litert import loop_in_blocks
+from keras_rnn.sequence import scan, unrolled_loop, while_loop
 
 VALUES = np.array([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]], "float32")  # (time, batch)
 MASK = np.array([[False, True], [True, False], [False, True]])
 
-forms = pytest.mark.parametrize("unroll", [False, True], ids=["while", "unrolled"])
+forms = pytest.mark.parametrize("loop", [while_loop, unrolled_loop, loop_in_blocks])
 
 
 def count(inputs, states):
@@ -27,63 +28,63 @@ def counted(mask=None, start=(100.0, 0.0), values=VALUES, **options):
 
 
 @forms
-def test_counts_forwards(unroll):
-    result = counted(unroll=unroll)
+def test_counts_forwards(loop):
+    result = counted(loop=loop)
     assert result["outputs"] == [[101, 110], [103, 130], [107, 170]]
     assert result["last"] == result["total"] == [107, 170]
     assert result["steps"] == [3, 3]
 
 
 @forms
-def test_goes_backwards_with_outputs_in_the_order_of_processing(unroll):
-    result = counted(unroll=unroll, go_backwards=True)
+def test_goes_backwards_with_outputs_in_the_order_of_processing(loop):
+    result = counted(loop=loop, go_backwards=True)
     assert result["outputs"] == [[104, 140], [106, 160], [107, 170]]
     assert result["last"] == [107, 170]
 
 
 @forms
-def test_a_masked_step_keeps_the_states_and_repeats_the_output(unroll):
-    result = counted(MASK, unroll=unroll)
+def test_a_masked_step_keeps_the_states_and_repeats_the_output(loop):
+    result = counted(MASK, loop=loop)
     assert result["outputs"] == [[0, 110], [102, 110], [102, 150]]  # zero, not the initial state, before the first
     assert result["last"] == result["total"] == [102, 150]
     assert result["steps"] == [1, 2]
 
 
 @forms
-def test_a_masked_step_gives_zero_output_where_asked(unroll):
-    result = counted(MASK, unroll=unroll, zero_output_for_mask=True)
+def test_a_masked_step_gives_zero_output_where_asked(loop):
+    result = counted(MASK, loop=loop, zero_output_for_mask=True)
     assert result["outputs"] == [[0, 110], [102, 0], [0, 150]]
     assert result["last"] == [0, 150]
     assert result["total"] == [102, 150]
 
 
 @forms
-def test_mask_is_reversed_with_the_inputs(unroll):
+def test_mask_is_reversed_with_the_inputs(loop):
     mask = np.array([[True, True], [True, False], [False, True]])
-    result = counted(mask, unroll=unroll, go_backwards=True)
+    result = counted(mask, loop=loop, go_backwards=True)
     assert result["outputs"] == [[0, 140], [102, 140], [103, 150]]
     assert result["steps"] == [2, 2]
 
 
 @forms
-def test_a_row_masked_all_through_keeps_its_initial_state(unroll):
-    result = counted(np.array([[False, True]] * 3), unroll=unroll)
+def test_a_row_masked_all_through_keeps_its_initial_state(loop):
+    result = counted(np.array([[False, True]] * 3), loop=loop)
     assert result["total"] == [100, 170]
     assert result["last"] == [0, 170]
 
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["unmasked", "masked"])
 @forms
-def test_last_output_alone_is_the_same(unroll, mask):
-    alone = counted(mask, unroll=unroll, return_all_outputs=False)
+def test_last_output_alone_is_the_same(loop, mask):
+    alone = counted(mask, loop=loop, return_all_outputs=False)
     assert alone["outputs"] is None
-    assert alone == counted(mask, unroll=unroll) | {"outputs": None}
+    assert alone == counted(mask, loop=loop) | {"outputs": None}
 
 
 def test_unrolling_an_unknown_length_is_refused_in_one_sentence():
     @tf.function(input_signature=[tf.TensorSpec([None, 2, 1])])
     def unknown(inputs):
-        return scan(count, inputs, [tf.zeros([2, 1])] * 2, unroll=True)[0]
+        return scan(count, inputs, [tf.zeros([2, 1])] * 2, loop=unrolled_loop)[0]
 
     with pytest.raises(ValueError, match="unroll expected a known number of time steps"):
         unknown.get_concrete_function()
