@@ -7,6 +7,7 @@ A cell's step comes in two pieces, so that the loop over time can do the first f
 `project` is inputs·kernel + bias, for any leading shape; `step` is the rest, which needs the states.
 """
 
+import inspect
 import numbers
 from collections.abc import Sequence
 from typing import Any
@@ -46,13 +47,15 @@ def masked_product(inputs: tf.Tensor, kernel: tf.Tensor, masks: Sequence[tf.Tens
 
 
 class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
-    """What the three cells share: arguments, weights, dropout. A subclass has `gates`, `state_size` and `step`.
+    """What the three cells share: arguments, weights, dropout. A subclass has what is named first, and `step`.
 
     Weights: kernel `(features, gates * units)`, recurrent_kernel `(units, gates * units)`, bias `(gates * units,)`.
     Dropout draws one mask a sequence: for all gates together (`implementation=2`) or for each (`implementation=1`).
     """
 
     gates: int
+    state_size: int | list[int]
+    state_names: tuple[str, ...] = ("hidden",)
     implementation = 2
 
     def __init__(self, arguments: dict[str, Any], **kwargs):
@@ -159,6 +162,18 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
         return {**super().get_config(), **config}
 
 
+class WithWeights:
+    """`cell` with tensors in place of its variables: all of its methods, and nothing that can be trained."""
+
+    def __init__(self, cell: RecurrentCell, **weights: tf.Tensor | None):
+        self._cell = cell
+        vars(self).update(weights)
+
+    def __getattr__(self, name):
+        method = getattr(type(self._cell), name, None)
+        return method.__get__(self) if inspect.isfunction(method) else getattr(self._cell, name)
+
+
 @keras.saving.register_keras_serializable(package="keras_rnn")
 class SimpleRNNCell(RecurrentCell):
     """One step of a simple recurrent network (Elman, 1990, "Finding structure in time").
@@ -214,6 +229,7 @@ class LSTMCell(RecurrentCell):
     """
 
     gates = 4
+    state_names = ("hidden", "memory")
 
     def __init__(
         self,

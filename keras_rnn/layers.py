@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_rnn import fast_paths
+from keras_rnn import fast_paths, streaming
 from keras_rnn.cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell, named_arguments
 
 
@@ -52,14 +52,11 @@ class RecurrentLayer(keras.layers.RNN):
     def call(self, sequences, initial_state=None, mask=None, training=False):
         if sequences.shape[1] == 0:
             raise ValueError(f"{self.name} expected one time step or more, got a sequence of shape {sequences.shape}.")
+        if streaming.active():
+            initial_state = streaming.active().take(self, initial_state)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        if self.use_cudnn is True:
-            raise ValueError(
-                f"{self.name} expected cuDNN to be available for use_cudnn=True, got none: "
-                'pass use_cudnn="auto" to take it where there is one and the loop elsewhere.'
-            )
         last_output, outputs, states = fast_paths.run(
             self.cell,
             tf.transpose(sequences, [1, 0, 2]),
@@ -70,7 +67,10 @@ class RecurrentLayer(keras.layers.RNN):
             zero_output_for_mask=self.zero_output_for_mask,
             return_all_outputs=self.return_sequences,
             training=training,
+            use_cudnn=self.use_cudnn,
         )
+        if streaming.active():
+            streaming.active().leave(self, states)
         return last_output, last_output if outputs is None else tf.transpose(outputs, [1, 0, 2]), states
 
     def _maybe_config_dropout_masks(self, cell, input_sequence, input_state):

@@ -1,18 +1,13 @@
 """Which way a layer goes over its sequence: the plain loop, or one that gives the same numbers faster."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from keras_rnn.fast_paths import litert
+from keras_rnn.cells import RecurrentCell, WithWeights
+from keras_rnn.fast_paths import cudnn, litert
 from keras_rnn.sequence import scan, unrolled_loop, while_loop
-
-if TYPE_CHECKING:
-    from keras_rnn.cells import RecurrentCell
 
 _tracing_for_litert = False
 
@@ -39,6 +34,7 @@ def run(
     zero_output_for_mask: bool = False,
     return_all_outputs: bool = True,
     training: bool = False,
+    use_cudnn: str | bool | None = "auto",
 ) -> tuple[tf.Tensor, tf.Tensor | None, list[tf.Tensor]]:
     """`cell` over a sequence, by the fastest way there is here that gives the plain loop's numbers.
 
@@ -46,6 +42,7 @@ def run(
         inputs: `(time, batch, features)`.
         initial_states, mask, go_backwards, unroll, zero_output_for_mask, return_all_outputs: as for `sequence.scan`.
         training: draw the cell's dropout masks.
+        use_cudnn: True needs a GPU and numbers that cuDNN has, False wants the loop, anything else takes what there is.
 
     Returns:
         last output, outputs and last states, as from `sequence.scan`.
@@ -55,14 +52,38 @@ def run(
         one_step = tf.ones([tf.shape(inputs)[1], inputs.shape[2]], inputs.dtype)
         masks = cell.draw_masks(one_step, cell.dropout)
         recurrent_masks = cell.draw_masks(initial_states[0], cell.recurrent_dropout)
-    loop = unrolled_loop if unroll else litert.loop_in_blocks if _tracing_for_litert else while_loop
-    return scan(
-        lambda projected, states: cell.step(projected, states, recurrent_masks)[1],
-        cell.project(inputs, masks),
-        initial_states,
-        mask,
-        loop=loop,
-        go_backwards=go_backwards,
-        zero_output_for_mask=zero_output_for_mask,
-        return_all_outputs=return_all_outputs,
+        if masks and len(masks) == 1:
+            inputs, masks = inputs * masks[0], None
+    options = {
+        "go_backwards": go_backwards,
+        "zero_output_for_mask": zero_output_for_mask,
+        "return_all_outputs": return_all_outputs,
+    }
+
+    def loop(inputs, states, weights, mask):
+        fixed = WithWeights(cell, **weights)
+        kind = unrolled_loop if unroll else litert.loop_in_blocks if _tracing_for_litert else while_loop
+        return scan(
+            lambda projected, states: fixed.step(projected, states, recurrent_masks)[1],
+            fixed.project(inputs, masks),
+            states,
+            mask,
+            loop=kind,
+            **options,
+        )
+
+    weights = {name: getattr(cell, name) for name in ("kernel", "recurrent_kernel", "bias")}
+    weights = {name: None if weight is None else tf.convert_to_tensor(weight) for name, weight in weights.items()}
+    loop_only = unroll or masks or recurrent_masks or inputs.dtype not in cudnn.DTYPES
+    rnn_mode = None if loop_only else cudnn.mode(cell)
+    if use_cudnn is True and not (rnn_mode and cudnn.available()):
+        raise ValueError(
+            f"{cell.name} expected a GPU, float16 to float64 and the activations tanh and sigmoid for use_cudnn=True, "
+            'got something else: use_cudnn="auto" takes cuDNN where it can be and the loop elsewhere.'
+        )
+    stays_here = training and not cudnn.available()  # a graph to train with isn't taken to another machine
+    if rnn_mode is None or use_cudnn is False or _tracing_for_litert or stays_here:
+        return loop(inputs, initial_states, weights, mask)
+    return cudnn.kernel_or_loop(
+        rnn_mode, loop, inputs, initial_states, weights, mask, differentiable=training, **options
     )

@@ -1,0 +1,112 @@
+"""Functions -> a SavedModel or a LiteRT file with named signatures, written beside and renamed.
+
+What `keras_rnn.export` writes the files of a model with, and an app those whose signatures take more than ids.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_rnn import fast_paths
+
+WEIGHTS = ("float32", "float16", "int8", "full_int8")  # how a LiteRT file may store them
+
+
+class Signature(NamedTuple):
+    """A function that a file offers: tensors as in `specs`, by their names -> a dictionary of named tensors."""
+
+    function: Callable[..., dict[str, tf.Tensor]]
+    specs: Sequence[tf.TensorSpec]  # a size that is None may be any
+
+
+def saved_model(signatures: Mapping[str, Signature], resources: Sequence[Any], folder: Path) -> None:
+    """Writes a SavedModel; an existing `folder` is replaced.
+
+    Args:
+        signatures: by name; the one that servers take is called `serving_default`.
+        resources: what the functions use: Keras models, lookup tables.
+    """
+    module = tf.Module()
+    module.resources = [  # a Keras variable isn't one that TensorFlow saves; what it holds is
+        [variable.value for variable in resource.variables] if isinstance(resource, keras.Model) else resource
+        for resource in resources
+    ]
+    functions = {
+        name: tf.function(function, input_signature=specs, autograph=False)
+        for name, (function, specs) in signatures.items()
+    }
+    module.functions = functions
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
+    try:
+        tf.saved_model.save(module, str(beside), signatures=functions)
+        replace(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Renames a file or folder; what `target` was before is gone afterwards, a folder with all that was in it."""
+    if not target.is_dir():
+        os.replace(source, target)
+        return
+    before = target.with_name(f"{target.name}.replaced.partial")
+    shutil.rmtree(before, ignore_errors=True)
+    os.replace(target, before)
+    os.replace(source, target)
+    shutil.rmtree(before)
+
+
+def litert(
+    signatures: Mapping[str, Signature],
+    resources: Sequence[Any],
+    path: Path,
+    *,
+    weights: str = "float32",
+    samples: Mapping[str, Sequence[Mapping[str, np.ndarray]]] | None = None,
+) -> None:
+    """Writes a LiteRT file with builtin operators only; an existing `path` is replaced.
+
+    Args:
+        signatures, resources: as for `saved_model`, but the batch size must be a number, without which the loops can't
+            be converted; the time may be None.
+        weights: "float32"; "float16"; "int8": 8-bit integers with a scale for each output (dynamic range);
+            "full_int8": activations too.
+        samples: typical inputs of each signature, by which "full_int8" finds the ranges of the activations.
+    """
+    if weights not in WEIGHTS:
+        raise ValueError(f"weights expected one of {', '.join(WEIGHTS)}, got {weights!r}.")
+    if weights == "full_int8" and not samples:
+        raise ValueError('weights="full_int8" expected samples of the inputs, got none.')
+    with tempfile.TemporaryDirectory() as folder:
+        with fast_paths.for_litert():
+            saved_model(signatures, resources, Path(folder) / "model")
+        converter = tf.lite.TFLiteConverter.from_saved_model(f"{folder}/model", signature_keys=list(signatures))
+        if weights != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if weights == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if weights == "full_int8":
+            converter.representative_dataset = lambda: (
+                (name, dict(sample)) for name, rows in samples.items() for sample in rows
+            )
+        content = converter.convert()
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.partial")
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
