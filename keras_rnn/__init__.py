@@ -1,4 +1,4 @@
-"""Recurrent layers written from scratch, drop-in replacements for those of Keras on TensorFlow."""
+"""Recurrent layers written from scratch, drop-in replacements for those of Keras on TensorFlow, and their export."""
 
 import keras
 
@@ -9,7 +9,18 @@ if keras.backend.backend() != "tensorflow":
     )
 
 from keras_rnn.cells import GRUCell, LSTMCell, SimpleRNNCell
+from keras_rnn.exporting import Exported, ExportError, export
 from keras_rnn.layers import GRU, LSTM, SimpleRNN
 
 __version__ = "0.1.0"
-__all__ = ["GRU", "LSTM", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "ExportError",
+    "Exported",
+    "GRUCell",
+    "LSTMCell",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "export",
+]

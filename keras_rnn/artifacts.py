@@ -27,6 +27,10 @@ class Signature(NamedTuple):
     function: Callable[..., dict[str, tf.Tensor]]
     specs: Sequence[tf.TensorSpec]  # a size that is None may be any
 
+    def trace(self):
+        """The function as a graph."""
+        return tf.function(self.function, autograph=False).get_concrete_function(**{s.name: s for s in self.specs})
+
 
 def saved_model(signatures: Mapping[str, Signature], resources: Sequence[Any], folder: Path) -> None:
     """Writes a SavedModel; an existing `folder` is replaced.
@@ -40,10 +44,7 @@ def saved_model(signatures: Mapping[str, Signature], resources: Sequence[Any], f
         [variable.value for variable in resource.variables] if isinstance(resource, keras.Model) else resource
         for resource in resources
     ]
-    functions = {
-        name: tf.function(function, input_signature=specs, autograph=False)
-        for name, (function, specs) in signatures.items()
-    }
+    functions = {name: signature.trace() for name, signature in signatures.items()}
     module.functions = functions
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,8 @@ def run(
 
     def loop(inputs, states, weights, mask):
         fixed = WithWeights(cell, **weights)
-        kind = unrolled_loop if unroll else litert.loop_in_blocks if _tracing_for_litert else while_loop
+        kind = litert.loop_in_blocks if _tracing_for_litert else while_loop
+        kind = unrolled_loop if unroll or inputs.shape[0] == 1 else kind
         return scan(
             lambda projected, states: fixed.step(projected, states, recurrent_masks)[1],
             fixed.project(inputs, masks),

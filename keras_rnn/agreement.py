@@ -1,0 +1,125 @@
+"""The proof that a file gives its model's answers: its signatures are run and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_rnn.interface import ExportError, Interface
+from keras_rnn.runtimes import Arrays, Runner
+
+
+@dataclass(frozen=True)
+class Case:
+    """Inputs and what the model answers."""
+
+    inputs: Arrays
+    outputs: Arrays
+
+    @classmethod
+    def of(cls, interface: Interface, inputs: Arrays) -> Case:
+        try:
+            outputs = interface.call(inputs)
+        except Exception as error:  # of any layer
+            shapes = ", ".join(f"{name} {value.shape}" for name, value in inputs.items())
+            reason = str(error).split("\n")[0]
+            raise ExportError(
+                f"{interface.model.name} can't run on {shapes}; give it others by inputs=: {reason}"
+            ) from error
+        return cls(inputs, {name: np.array(value) for name, value in outputs.items()})
+
+    def rows(self) -> list[Case]:
+        """The same in batches of 1."""
+        return [
+            Case(one_row(self.inputs, row), one_row(self.outputs, row))
+            for row in range(len(next(iter(self.inputs.values()))))
+        ]
+
+
+def one_row(arrays: Arrays, row: int) -> dict[str, np.ndarray]:
+    return {name: value[row : row + 1] for name, value in arrays.items()}
+
+
+def difference(expected: Arrays, found: Arrays) -> float:
+    """The largest over all outputs, as a part of the largest number expected in one, or of 1 if that is less."""
+    largest = 0.0
+    for name, value in expected.items():
+        if value.shape != found[name].shape:
+            raise ExportError(f"expected {name} of shape {value.shape}, got {found[name].shape}.")
+        if value.dtype.kind in "OSUb":
+            largest = max(largest, float(np.any(value != found[name])))
+        elif value.size:
+            scale = max(1.0, float(np.abs(value).max(where=np.isfinite(value), initial=0.0)))
+            same = (found[name] == value) | (np.isnan(found[name]) & np.isnan(value))
+            apart = np.abs(found[name].astype(np.float64) - value).max(where=~same, initial=0.0) / scale
+            largest = max(largest, np.inf if np.isnan(apart) else float(apart))
+    return largest
+
+
+def run_padded(interface: Interface, run: Runner, inputs: Arrays, steps: int) -> dict[str, np.ndarray]:
+    """The outputs by the signature `padded`."""
+    length = interface.time_of(inputs)
+
+    def fill(value):
+        return np.pad(value, [(0, 0), (0, steps - length), *[(0, 0)] * (value.ndim - 2)])
+
+    padded = {name: fill(value) if interface.has_time(name) else value for name, value in inputs.items()}
+    outputs = run(padded | {"length": np.array(length, np.int32)})
+    return {name: value[:, :length] if interface.has_time(name) else value for name, value in outputs.items()}
+
+
+def run_steps(interface: Interface, run: Runner, inputs: Arrays) -> dict[str, np.ndarray]:
+    """The outputs by the signature `step`, from step to step."""
+    batch = len(next(iter(inputs.values())))
+    states = {
+        name: np.zeros((batch, *state.shape[1:]), state.dtype.as_numpy_dtype)
+        for name, state in interface.states.items()
+    }
+    steps = []
+    for time in range(interface.time_of(inputs)):
+        now = {name: value[:, time] if interface.has_time(name) else value for name, value in inputs.items()}
+        outputs = run(now | states)
+        states = {name: outputs[name] for name in states}
+        steps.append(outputs)
+    return {
+        name: np.stack([step[name] for step in steps], axis=1) if interface.has_time(name) else steps[-1][name]
+        for name in interface.outputs
+    }
+
+
+def check(
+    interface: Interface,
+    runners: Mapping[str, Runner],
+    cases: Sequence[Case],
+    tolerance: float,
+    steps: int | None,
+    file: str,
+) -> float:
+    """Runs every signature on every case, twice -> the largest difference; ExportError above `tolerance`.
+
+    Args:
+        steps: of the signature `padded`; longer cases are left out.
+        file: what the error is to call it.
+    """
+    worst = 0.0
+    for name, run in runners.items():
+        for case in cases:
+            length = interface.time_of(case.inputs)
+            if name == "padded" and length > steps:
+                continue
+            for call in ("first", "second"):
+                if name == "padded":
+                    found = run_padded(interface, run, case.inputs, steps)
+                else:
+                    found = run_steps(interface, run, case.inputs) if name == "step" else run(case.inputs)
+                apart = difference(case.outputs, found)
+                if apart > tolerance:
+                    where = "" if length is None else f" on {length} time steps"
+                    raise ExportError(
+                        f"expected {file} to give the model's answers within {tolerance:g}, got {apart:.2g} from them "
+                        f"by {name}{where}, {call} call; nothing was written."
+                    )
+                worst = max(worst, apart)
+    return worst

@@ -1,0 +1,148 @@
+"""`keras_rnn.export`: a Keras model -> files for every runtime, and the proof that they give the model's answers."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+
+from keras_rnn import agreement, artifacts, runtimes
+from keras_rnn.agreement import Case
+from keras_rnn.interface import ExportError, Interface
+from keras_rnn.runtimes import Arrays
+
+FILES = {
+    "saved_model": "1",  # the numbered folder that TensorFlow Serving expects
+    "litert": "model.tflite",
+    "litert_float16": "model_float16.tflite",
+    "litert_int8": "model_int8.tflite",
+    "litert_full_int8": "model_full_int8.tflite",
+}
+WEIGHTS = {
+    "litert": "float32",
+    "litert_float16": "float16",
+    "litert_int8": "int8",
+    "litert_full_int8": "full_int8",
+}
+# How far a file's answers may be from the model's, as a part of the largest number in an answer, or of 1 below that.
+TOLERANCES = {"saved_model": 1e-5, "litert": 1e-5, "litert_float16": 1e-2, "litert_int8": 0.1, "litert_full_int8": 0.3}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written, and how far its answers were from the model's."""
+
+    path: Path
+    size: int  # bytes
+    signatures: tuple[str, ...]
+    difference: float  # the largest over all signatures, inputs and calls, as TOLERANCES has it
+
+
+def export(
+    model: keras.Model,
+    folder: str | Path,
+    *,
+    formats: Iterable[str] = ("saved_model", "litert"),
+    step: bool = False,
+    length: int | None = None,
+    inputs: Sequence[Arrays] | None = None,
+) -> dict[str, Exported]:
+    """Writes `model` for other programs, once each file has given its answers.
+
+        folder/1/                       SavedModel; batch and time may be any; on CPU and GPU
+        folder/model.tflite             LiteRT, builtin operators only; batch 1
+        folder/model_float16.tflite     weights in half precision
+        folder/model_int8.tflite        weights in 8 bits (dynamic range)
+        folder/model_full_int8.tflite   activations in 8 bits too, where the operators allow
+
+    Each has the signature `serving_default`: the model's inputs by their names -> its outputs by the names of their
+    layers. Each is run with inputs of several lengths, twice, by every runtime that is to load it.
+
+    Args:
+        model: Functional or Sequential, with layers of this package; those of Keras go where they can.
+        folder: what is in it under the names above is replaced, all together.
+        formats: of FILES.
+        step: add the signature `step`: one time step of the inputs and the states `lstm_hidden`, `lstm_memory`, ...
+            (zeros at the beginning) -> one step of the outputs and the new states under the same names.
+        length: add to the LiteRT files the signature `padded`, which Android's and the browser's CompiledModel can
+            load: inputs of this many time steps, and `length` int32 (), how many of them count.
+        inputs: to check with, arrays with a batch dimension by the inputs' names; needed for `litert_full_int8`, which
+            finds ranges by them. Without them random ones are made.
+
+    Raises:
+        ExportError: with the layer and the reason, or with how far apart which answers are.
+    """
+    formats = list(formats)
+    if unknown := [name for name in formats if name not in FILES]:
+        raise ExportError(f"formats expected some of {', '.join(FILES)}, got {unknown[0]!r}.")
+    if "litert_full_int8" in formats and not inputs:
+        raise ExportError("litert_full_int8 expected inputs=, by which to find the ranges of activations, got none.")
+    interface = Interface(model)
+    samples = [interface.checked(sample) for sample in inputs] if inputs else interface.random_inputs()
+    cases = [Case.of(interface, sample) for sample in samples]
+    folder = Path(folder)
+    beside = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
+    beside.mkdir(parents=True)
+    try:
+        written = [write(name, interface, cases, beside / FILES[name], step, length) for name in formats]
+        move(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return {name: replace(exported, path=folder / FILES[name]) for name, exported in zip(formats, written, strict=True)}
+
+
+def move(beside: Path, folder: Path) -> None:
+    """What is in `beside` goes to `folder`, in the place of what is there."""
+    if not folder.exists():
+        os.replace(beside, folder)
+        return
+    for path in beside.iterdir():
+        artifacts.replace(path, folder / path.name)
+
+
+def write(
+    name: str, interface: Interface, cases: Sequence[Case], path: Path, step: bool, length: int | None
+) -> Exported:
+    """One file, checked."""
+    batch = None if name == "saved_model" else 1
+    signatures = {"serving_default": interface.whole(batch)}
+    if length is not None and batch:
+        signatures["padded"] = interface.padded(length)
+    if step:
+        signatures["step"] = interface.step(batch)
+    if name == "saved_model":
+        artifacts.saved_model(signatures, interface.resources, path)
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        runtime = [runtimes.saved_model(path)]
+    else:
+        cases = [row for case in cases for row in case.rows()]
+        weights = WEIGHTS[name]
+        typical = {"serving_default": [case.inputs for case in cases]}
+        try:
+            artifacts.litert(signatures, interface.resources, path, weights=weights, samples=typical)
+        except Exception as error:  # of the converter, which has several
+            raise ExportError(blame(interface, error)) from error
+        size = path.stat().st_size
+        runtime = [runtimes.litert(path), runtimes.compiled(path)]
+    apart = [agreement.check(interface, runners, cases, TOLERANCES[name], length, name) for runners in runtime]
+    return Exported(path, size, tuple(signatures), max(apart))
+
+
+def blame(interface: Interface, error: Exception) -> str:
+    """Why a model couldn't be converted, and by which of its layers."""
+    missing = set(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error)))
+    if not missing:
+        return f"expected a model that LiteRT's converter takes, got: {str(error).strip().splitlines()[0]}"
+    names = {layer.name for layer in interface.model.layers}
+    operations = interface.whole(1).trace().graph.as_graph_def().node
+    layers = {part for node in operations if node.op in missing for part in node.name.split("/") if part in names}
+    return (
+        f"expected layers that LiteRT has operators for, got {', '.join(sorted(layers)) or interface.model.name}, "
+        f"which needs {', '.join(sorted(missing))}."
+    )
