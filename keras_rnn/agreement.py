@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_rnn.artifacts import Signature
 from keras_rnn.interface import ExportError, Interface
-from keras_rnn.runtimes import Arrays, Runner
+from keras_rnn.runtimes import Arrays, Runner, as_tensors
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,34 @@ def run_steps(interface: Interface, run: Runner, inputs: Arrays) -> dict[str, np
     }
 
 
+def answers(
+    interface: Interface, name: str, run: Runner, inputs: Arrays, steps: int | None
+) -> dict[str, np.ndarray] | None:
+    """The outputs by the signature `name`; None if the inputs are longer than the `steps` of `padded`."""
+    if name == "step":
+        return run_steps(interface, run, inputs)
+    if name != "padded":
+        return run(inputs)
+    return run_padded(interface, run, inputs, steps) if interface.time_of(inputs) <= steps else None
+
+
+def typical_inputs(
+    interface: Interface, signatures: Mapping[str, Signature], cases: Sequence[Case], steps: int | None
+) -> dict[str, list[Arrays]]:
+    """What each signature is given in the cases, states included."""
+    given: dict[str, list[Arrays]] = {name: [] for name in signatures}
+    for name, signature in signatures.items():
+        function = signature.trace()
+
+        def run(inputs, name=name, function=function):
+            given[name].append(inputs)
+            return {key: value.numpy() for key, value in function(**as_tensors(inputs)).items()}
+
+        for case in cases:
+            answers(interface, name, run, case.inputs, steps)
+    return given
+
+
 def check(
     interface: Interface,
     runners: Mapping[str, Runner],
@@ -106,16 +135,13 @@ def check(
     worst = 0.0
     for name, run in runners.items():
         for case in cases:
-            length = interface.time_of(case.inputs)
-            if name == "padded" and length > steps:
-                continue
             for call in ("first", "second"):
-                if name == "padded":
-                    found = run_padded(interface, run, case.inputs, steps)
-                else:
-                    found = run_steps(interface, run, case.inputs) if name == "step" else run(case.inputs)
+                found = answers(interface, name, run, case.inputs, steps)
+                if found is None:
+                    continue
                 apart = difference(case.outputs, found)
                 if apart > tolerance:
+                    length = interface.time_of(case.inputs)
                     where = "" if length is None else f" on {length} time steps"
                     raise ExportError(
                         f"expected {file} to give the model's answers within {tolerance:g}, got {apart:.2g} from them "

@@ -91,7 +91,7 @@ def litert(
     if weights == "full_int8" and not samples:
         raise ValueError('weights="full_int8" expected samples of the inputs, got none.')
     with tempfile.TemporaryDirectory() as folder:
-        with fast_paths.for_litert():
+        with fast_paths.tracing_for(fast_paths.LiteRT(full_int8=weights == "full_int8")):
             saved_model(signatures, resources, Path(folder) / "model")
         converter = tf.lite.TFLiteConverter.from_saved_model(f"{folder}/model", signature_keys=list(signatures))
         if weights != "float32":

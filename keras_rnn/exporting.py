@@ -123,9 +123,10 @@ def write(
     else:
         cases = [row for case in cases for row in case.rows()]
         weights = WEIGHTS[name]
-        typical = {"serving_default": [case.inputs for case in cases]}
+        full = weights == "full_int8"
+        samples = agreement.typical_inputs(interface, signatures, cases, length) if full else None
         try:
-            artifacts.litert(signatures, interface.resources, path, weights=weights, samples=typical)
+            artifacts.litert(signatures, interface.resources, path, weights=weights, samples=samples)
         except Exception as error:  # of the converter, which has several
             raise ExportError(blame(interface, error)) from error
         size = path.stat().st_size

@@ -19,12 +19,16 @@ def saved_model(folder: Path) -> dict[str, Runner]:
     def runner(signature):
         def run(inputs):
             _ = loaded  # which owns the variables
-            tensors = {name: tf.constant(value) for name, value in inputs.items()}
-            return {name: value.numpy() for name, value in signature(**tensors).items()}
+            return {name: value.numpy() for name, value in signature(**as_tensors(inputs)).items()}
 
         return run
 
     return {name: runner(signature) for name, signature in loaded.signatures.items()}
+
+
+def as_tensors(inputs: Arrays) -> dict[str, tf.Tensor]:
+    """The arrays as tensors."""
+    return {name: tf.constant(value) for name, value in inputs.items()}
 
 
 def litert(path: Path) -> dict[str, Runner]:

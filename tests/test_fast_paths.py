@@ -33,7 +33,7 @@ def run(cell, time, go_backwards, mask):
 def test_blocks_give_the_plain_loops_numbers(cell, time, go_backwards, mask, monkeypatch):
     plain = run(cell, time, go_backwards, mask)
     monkeypatch.setattr(fast_paths.litert, "BLOCK", 4)
-    with fast_paths.for_litert():
+    with fast_paths.tracing_for(fast_paths.LiteRT()):
         in_blocks = run(cell, time, go_backwards, mask)
     for expected, got in zip(plain, in_blocks, strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-6)
@@ -41,7 +41,7 @@ def test_blocks_give_the_plain_loops_numbers(cell, time, go_backwards, mask, mon
 
 def test_blocks_write_each_of_the_outputs_once_a_block(cell, monkeypatch):
     monkeypatch.setattr(fast_paths.litert, "BLOCK", 4)
-    with fast_paths.for_litert():
+    with fast_paths.tracing_for(fast_paths.LiteRT()):
         graph = tf.function(lambda: run_in_graph(cell)).get_concrete_function().graph
     loops = [node.op for node in graph.as_graph_def().node if node.op in ("While", "StatelessWhile")]
     assert len(loops) == 1  # the outer one; the inner one is in its body
@@ -55,7 +55,7 @@ def run_in_graph(cell):
 
 
 def test_only_what_is_traced_inside_is_made_for_litert(cell):
-    with pytest.raises(RuntimeError), fast_paths.for_litert():
+    with pytest.raises(RuntimeError), fast_paths.tracing_for(fast_paths.LiteRT()):
         raise RuntimeError
     graph = tf.function(lambda: run_in_graph(cell)).get_concrete_function().graph.as_graph_def()
     inside = [node.op for function in graph.library.function for node in function.node_def]

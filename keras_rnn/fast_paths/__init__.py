@@ -1,7 +1,8 @@
 """Which way a layer goes over its sequence: the plain loop, or one that gives the same numbers faster."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import tensorflow as tf
 
@@ -9,18 +10,37 @@ from keras_rnn.cells import RecurrentCell, WithWeights
 from keras_rnn.fast_paths import cudnn, litert
 from keras_rnn.sequence import scan, unrolled_loop, while_loop
 
-_tracing_for_litert = False
+@dataclass(frozen=True)
+class LiteRT:
+    """How loops are to be traced for a LiteRT file.
+
+    full_int8: so that the converter can find the ranges of activations: it is killed by a loop in a loop and by a loop
+        of known length.
+    """
+
+    full_int8: bool = False
+
+
+_tracing_for: LiteRT | None = None
 
 
 @contextlib.contextmanager
-def for_litert() -> Iterator[None]:
+def tracing_for(file: LiteRT) -> Iterator[None]:
     """What is traced inside has loops made for LiteRT."""
-    global _tracing_for_litert
-    before, _tracing_for_litert = _tracing_for_litert, True
+    global _tracing_for
+    before, _tracing_for = _tracing_for, file
     try:
         yield
     finally:
-        _tracing_for_litert = before
+        _tracing_for = before
+
+
+def loop_for(time: int | None, unroll: bool) -> Callable:
+    """The loop over `time` steps, None if it isn't known: a function like `sequence.while_loop`."""
+    full_int8 = _tracing_for is not None and _tracing_for.full_int8
+    if unroll or time == 1 or (time and full_int8):
+        return unrolled_loop
+    return while_loop if _tracing_for is None or full_int8 else litert.loop_in_blocks
 
 
 def run(
@@ -62,14 +82,12 @@ def run(
 
     def loop(inputs, states, weights, mask):
         fixed = WithWeights(cell, **weights)
-        kind = litert.loop_in_blocks if _tracing_for_litert else while_loop
-        kind = unrolled_loop if unroll or inputs.shape[0] == 1 else kind
         return scan(
             lambda projected, states: fixed.step(projected, states, recurrent_masks)[1],
             fixed.project(inputs, masks),
             states,
             mask,
-            loop=kind,
+            loop=loop_for(inputs.shape[0], unroll),
             **options,
         )
 
@@ -83,7 +101,7 @@ def run(
             'got something else: use_cudnn="auto" takes cuDNN where it can be and the loop elsewhere.'
         )
     stays_here = training and not cudnn.available()  # a graph to train with isn't taken to another machine
-    if rnn_mode is None or use_cudnn is False or _tracing_for_litert or stays_here:
+    if rnn_mode is None or use_cudnn is False or _tracing_for or stays_here:
         return loop(inputs, initial_states, weights, mask)
     return cudnn.kernel_or_loop(
         rnn_mode, loop, inputs, initial_states, weights, mask, differentiable=training, **options
