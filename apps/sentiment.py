@@ -45,6 +45,7 @@ class Recipe:
 
 
 WORD_VECTORS = ("seed", "words", "units", "word_vector_epochs")  # what decides this stage
+TYPICAL = 50  # training texts by which an int8 file finds the ranges of its activations
 SMALLEST_EPOCH = 250  # batches: an epoch goes over fewer texts several times, or it would be too short to judge
 QUICK = {"units": 64, "word_vector_epochs": 3, "epochs": 3, "student_epochs": 0}
 
@@ -127,7 +128,7 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     model.save(beside)
     beside.replace(output / "model.keras")
     how = {"command": publishing.command(), "recipe": dataclasses.asdict(recipe), "stages": run.stages}
-    write_artifacts(model, vocabulary, output, how | publishing.environment())
+    write_artifacts(model, vocabulary, output, how | publishing.environment(), labelled.texts[:TYPICAL])
     for artifact in FILES:
         command = evaluation_command(output, artifact) if data is None else publishing.command()
         print(publishing.in_words(record(output, artifact, test, command)), flush=True)
@@ -199,29 +200,34 @@ def learn_labels(model, sequences: list[np.ndarray], labels: np.ndarray, validat
     return fitted
 
 
-def write_artifacts(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any]) -> None:
-    """A trained model -> SavedModel, LiteRT files, vocabulary, results without figures yet, and model card."""
+def write_artifacts(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any], typical: Sequence[str]) -> None:
+    """A trained model -> SavedModel, LiteRT files, vocabulary, results without figures yet, and model card.
+
+    typical: texts by which the fully quantised file finds the ranges of its activations.
+    """
+    import keras
     import tensorflow as tf
 
-    from keras_rnn import export
+    import keras_rnn
+    from keras_rnn import artifacts
 
     def serve(text):
         logit = model(vocabulary.ids_in_graph(text), training=False)[:, 0]
         return {"probability": tf.sigmoid(logit)}
 
-    def score(ids):
-        logit = model(ids, training=False)[:, 0]
-        return {"probability": tf.sigmoid(logit), "logit": logit}
-
     texts = [tf.TensorSpec((None,), tf.string, name="text")]
-    one_text = [tf.TensorSpec((1, None), tf.int32, name="ids")]
-    output.mkdir(parents=True, exist_ok=True)
-    vocabulary.save(output / "vocabulary.json")
-    export.saved_model(serve, texts, [model, vocabulary.table], output / FILES["saved_model"])
-    export.litert(score, one_text, [model], output / FILES["litert"])
-    export.litert(score, one_text, [model], output / FILES["litert_int8"], int8=True)
-    results = {"app": NAME, "artifacts": publishing.list_artifacts(output), "training": how}
-    publishing.write_results(output, results)
+    logit = model.output[:, 0]
+    scorer = keras.Model(model.input, {"probability": keras.ops.sigmoid(logit), "logit": logit})
+    ids = [{"ids": np.array([vocabulary.ids(text)], np.int32)} for text in typical]
+    with artifacts.placed_in(output) as folder:
+        vocabulary.save(folder / "vocabulary.json")
+        formats = [name for name in FILES if name != "saved_model"]
+        keras_rnn.export(scorer, folder, formats=formats, length=vocabulary.keep_last, inputs=ids)
+        resources = [model, vocabulary.table]
+        signatures = {"serving_default": artifacts.Signature(serve, texts)}
+        artifacts.saved_model(signatures, resources, folder / FILES["saved_model"])
+        results = {"app": NAME, "artifacts": publishing.list_artifacts(folder), "training": how}
+        publishing.write_results(folder, results)
 
 
 def load_trained(path: Path):
@@ -343,7 +349,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run_export(flags: argparse.Namespace) -> None:
         model, vocabulary = load_trained(flags.trained)
         how = publishing.read_results(flags.trained.parent).get("training", {})
-        write_artifacts(model, vocabulary, flags.output, how)
+        typical = load_data(flags.data, Recipe.seed)[0].texts[:TYPICAL]
+        write_artifacts(model, vocabulary, flags.output, how, typical)
         print(f"{flags.output}: {', '.join(FILES.values())} are written; `evaluate --record` measures them")
 
     def run_classify(flags: argparse.Namespace) -> None:

@@ -5,10 +5,11 @@ What `keras_rnn.export` writes the files of a model with, and an app those whose
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,6 +54,24 @@ def saved_model(signatures: Mapping[str, Signature], resources: Sequence[Any], f
     try:
         tf.saved_model.save(module, str(beside), signatures=functions)
         replace(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def placed_in(folder: Path) -> Iterator[Path]:
+    """A new folder to write in; in the end its files take their places in `folder`, or none of them after an error."""
+    folder = Path(folder)
+    beside = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
+    beside.mkdir(parents=True)
+    try:
+        yield beside
+        if folder.exists():
+            for path in beside.iterdir():
+                replace(path, folder / path.name)
+        else:
+            os.replace(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,24 +84,9 @@ def export(
     samples = [interface.checked(sample) for sample in inputs] if inputs else interface.random_inputs()
     cases = [Case.of(interface, sample) for sample in samples]
     folder = Path(folder)
-    beside = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
-    beside.mkdir(parents=True)
-    try:
+    with artifacts.placed_in(folder) as beside:
         written = [write(name, interface, cases, beside / FILES[name], step, length) for name in formats]
-        move(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return {name: replace(exported, path=folder / FILES[name]) for name, exported in zip(formats, written, strict=True)}
-
-
-def move(beside: Path, folder: Path) -> None:
-    """What is in `beside` goes to `folder`, in the place of what is there."""
-    if not folder.exists():
-        os.replace(beside, folder)
-        return
-    for path in beside.iterdir():
-        artifacts.replace(path, folder / path.name)
 
 
 def write(

@@ -49,8 +49,8 @@ class CommandLine:
             "--output", type=Path, default=Path("runs") / name, help="folder to write (%(default)s)"
         )
 
-        for parser in (self.train, self.evaluate):
-            parser.add_argument("--data", type=Path, metavar="FILE", help="your own data in place of the app's")
+        for parser in (self.train, self.evaluate, self.export):
+            parser.add_argument("--data", type=Path, metavar="PATH", help="your own data in place of the app's")
 
     def verb(self, name: str, summary: str) -> argparse.ArgumentParser:
         """The parser of a new verb."""

@@ -9,13 +9,20 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from apps.pipeline.datasets import DataError
 
 RESULTS, CARD = "results.json", "README.md"
-FILES = {"saved_model": "1", "litert": "model.tflite", "litert_int8": "model_int8.tflite"}  # the artifacts
+FILES = {  # the artifacts, as keras_rnn.export names them
+    "saved_model": "1",
+    "litert": "model.tflite",
+    "litert_float16": "model_float16.tflite",
+    "litert_int8": "model_int8.tflite",
+    "litert_full_int8": "model_full_int8.tflite",
+}
 _CARDS = Path(__file__).resolve().parents[1] / "cards"
 _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "gensim", "scikit-learn")
 
@@ -42,6 +49,14 @@ def read_results(folder: Path) -> dict[str, Any]:
         return {}
     except ValueError as error:
         raise DataError(f"expected the results that `train` writes in {path}, got a damaged file ({error})") from None
+
+
+def read_results_of(folder: Path, artifact: str) -> dict[str, Any]:
+    """The content of results.json; DataError if it doesn't list the artifact, so that no figure has a place in it."""
+    results = read_results(folder)
+    if artifact not in results.get("artifacts", {}):
+        raise DataError(f"expected a results.json that lists {artifact} in {folder}, got none: export the model again")
+    return results
 
 
 def write_results(folder: Path, results: dict[str, Any]) -> None:
@@ -74,9 +89,9 @@ def in_words(figures: dict[str, Any]) -> str:
     return f"{figures['artifact']}: {figures['metric']} {figures['value']:.2%} over {figures['examples']:,} examples"
 
 
-def environment() -> dict[str, Any]:
-    """Versions and hardware, for results.json."""
-    installed = {name: _version(name) for name in _PACKAGES}
+def environment(packages: Sequence[str] = _PACKAGES) -> dict[str, Any]:
+    """Versions of those packages that are installed, and hardware, for results.json."""
+    installed = {name: _version(name) for name in packages}
     return {
         "versions": {"python": platform.python_version(), **{name: v for name, v in installed.items() if v}},
         "hardware": {"machine": platform.machine(), "processor": _processor(), "cores": os.cpu_count()},
