@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from keras_rnn import fast_paths
 
+ONNX_OPSET = 18  # the newest that tf2onnx writes
 WEIGHTS = ("float32", "float16", "int8", "full_int8")  # how a LiteRT file may store them
 
 
@@ -122,7 +123,40 @@ def litert(
                 (name, dict(sample)) for name, rows in samples.items() for sample in rows
             )
         content = converter.convert()
-    path = Path(path)
+    write_whole(Path(path), content)
+
+
+def onnx(signature: Signature, path: Path) -> None:
+    """Writes an ONNX file by tf2onnx; an existing `path` is replaced. It needs the packages of `keras-rnn[onnx]`.
+
+    An output that has the name of an input, as a state of `step` has, gets `new_` before it: ONNX wants them distinct.
+    """
+    import onnx
+    import tf2onnx
+
+    names = [spec.name for spec in signature.specs]
+
+    def function(*values):
+        outputs = signature.function(**dict(zip(names, values, strict=True)))
+        return {f"new_{name}" if name in names else name: value for name, value in outputs.items()}
+
+    function = tf.function(function, input_signature=signature.specs, autograph=False)
+    model, _ = tf2onnx.convert.from_function(function, input_signature=signature.specs, opset=ONNX_OPSET)
+    for value in [*model.graph.input, *model.graph.output]:
+        for axis, size in enumerate(value.type.tensor_type.shape.dim):
+            if size.dim_param:
+                size.dim_param = ("batch", "time")[axis]
+    onnx.checker.check_model(model)
+    write_whole(Path(path), model.SerializeToString())
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file, or of all files in a folder."""
+    return sum(part.stat().st_size for part in [path, *path.rglob("*")] if part.is_file())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file, in the place of what was there, or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.partial")
     try:

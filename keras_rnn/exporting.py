@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +11,9 @@ import keras
 
 from keras_rnn import agreement, artifacts, runtimes
 from keras_rnn.agreement import Case
+from keras_rnn.artifacts import Signature
 from keras_rnn.interface import ExportError, Interface
-from keras_rnn.runtimes import Arrays
+from keras_rnn.runtimes import Arrays, Runner
 
 FILES = {
     "saved_model": "1",  # the numbered folder that TensorFlow Serving expects
@@ -20,7 +21,9 @@ FILES = {
     "litert_float16": "model_float16.tflite",
     "litert_int8": "model_int8.tflite",
     "litert_full_int8": "model_full_int8.tflite",
+    "onnx": "model.onnx",
 }
+ONNX_STEP = "model_step.onnx"  # an ONNX file has one signature
 WEIGHTS = {
     "litert": "float32",
     "litert_float16": "float16",
@@ -28,7 +31,14 @@ WEIGHTS = {
     "litert_full_int8": "full_int8",
 }
 # How far a file's answers may be from the model's, as a part of the largest number in an answer, or of 1 below that.
-TOLERANCES = {"saved_model": 1e-5, "litert": 1e-5, "litert_float16": 1e-2, "litert_int8": 0.1, "litert_full_int8": 0.3}
+TOLERANCES = {
+    "saved_model": 1e-5,
+    "litert": 1e-5,
+    "litert_float16": 1e-2,
+    "litert_int8": 0.1,
+    "litert_full_int8": 0.3,
+    "onnx": 1e-5,
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,7 @@ def export(
         folder/model_float16.tflite     weights in half precision
         folder/model_int8.tflite        weights in 8 bits (dynamic range)
         folder/model_full_int8.tflite   activations in 8 bits too, where the operators allow
+        folder/model.onnx               ONNX; batch and time may be any; needs `keras-rnn[onnx]`
 
     Each has the signature `serving_default`: the model's inputs by their names -> its outputs by the names of their
     layers. Each is run with inputs of several lengths, twice, by every runtime that is to load it.
@@ -92,30 +103,48 @@ def export(
 def write(
     name: str, interface: Interface, cases: Sequence[Case], path: Path, step: bool, length: int | None
 ) -> Exported:
-    """One file, checked."""
-    batch = None if name == "saved_model" else 1
+    """One format, checked."""
+    any_batch = name in ("saved_model", "onnx")
+    batch = None if any_batch else 1
+    cases = cases if any_batch else [row for case in cases for row in case.rows()]
     signatures = {"serving_default": interface.whole(batch)}
-    if length is not None and batch:
+    if length is not None and not any_batch:
         signatures["padded"] = interface.padded(length)
     if step:
         signatures["step"] = interface.step(batch)
-    if name == "saved_model":
-        artifacts.saved_model(signatures, interface.resources, path)
-        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        runtime = [runtimes.saved_model(path)]
-    else:
-        cases = [row for case in cases for row in case.rows()]
-        weights = WEIGHTS[name]
-        full = weights == "full_int8"
-        samples = agreement.typical_inputs(interface, signatures, cases, length) if full else None
-        try:
-            artifacts.litert(signatures, interface.resources, path, weights=weights, samples=samples)
-        except Exception as error:  # of the converter, which has several
-            raise ExportError(blame(interface, error)) from error
-        size = path.stat().st_size
-        runtime = [runtimes.litert(path), runtimes.compiled(path)]
+    match name:
+        case "saved_model":
+            artifacts.saved_model(signatures, interface.resources, path)
+            runtime = [runtimes.saved_model(path)]
+        case "onnx":
+            runtime = [write_onnx(signatures, path)]
+        case _:
+            samples = None
+            if name == "litert_full_int8":
+                samples = agreement.typical_inputs(interface, signatures, cases, length)
+            try:
+                artifacts.litert(signatures, interface.resources, path, weights=WEIGHTS[name], samples=samples)
+            except Exception as error:  # of the converter, which has several
+                raise ExportError(blame(interface, error)) from error
+            runtime = [runtimes.litert(path), runtimes.compiled(path)]
     apart = [agreement.check(interface, runners, cases, TOLERANCES[name], length, name) for runners in runtime]
+    size = artifacts.size_of(path)
     return Exported(path, size, tuple(signatures), max(apart))
+
+
+def write_onnx(signatures: Mapping[str, Signature], path: Path) -> dict[str, Runner]:
+    """A file for each signature -> what runs them."""
+    runners = {}
+    for name, signature in signatures.items():
+        file = path.with_name(ONNX_STEP) if name == "step" else path
+        try:
+            artifacts.onnx(signature, file)
+            runners[name] = runtimes.onnx(file)
+        except ImportError as error:
+            raise ExportError(f"onnx expected the packages of keras-rnn[onnx], got no {error.name}.") from None
+        except Exception as error:  # of the converter, of the checker
+            raise ExportError(f"expected a model that tf2onnx takes, got: {str(error).strip()[:200]}") from error
+    return runners
 
 
 def blame(interface: Interface, error: Exception) -> str:

@@ -62,6 +62,7 @@ class RecurrentLayer(keras.layers.RNN):
             tf.transpose(sequences, [1, 0, 2]),
             initial_state,
             time_major(mask),
+            last_output=initial_state[0] if streaming.active() else None,
             go_backwards=self.go_backwards,
             unroll=self.unroll,
             zero_output_for_mask=self.zero_output_for_mask,

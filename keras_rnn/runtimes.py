@@ -44,6 +44,22 @@ def litert(path: Path) -> dict[str, Runner]:
     return {name: runner(name) for name in interpreter.get_signature_list()}
 
 
+def onnx(path: Path) -> Runner:
+    """The one signature of an ONNX file."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(inputs):
+        found = dict(zip(names, session.run(names, dict(inputs)), strict=True))
+        return {
+            name.removeprefix("new_") if name.removeprefix("new_") in inputs else name: found[name] for name in names
+        }
+
+    return run
+
+
 def compiled(path: Path) -> dict[str, Runner]:
     """The signatures of a LiteRT file whose shapes are static, run as Android and the browser do, by CompiledModel.
 

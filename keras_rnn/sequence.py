@@ -13,6 +13,7 @@ def scan(
     initial_states: States,
     mask: tf.Tensor | None = None,
     *,
+    last_output: tf.Tensor | None = None,
     loop: Callable | None = None,
     go_backwards: bool = False,
     zero_output_for_mask: bool = False,
@@ -28,6 +29,7 @@ def scan(
         inputs: `(time, batch, ...)`.
         initial_states: each `(batch, size)`.
         mask: bool `(time, batch)`, False where a step is to be skipped; None skips none.
+        last_output: `(batch, size)`, what a masked first step repeats; zeros by default.
         loop: `while_loop`, the default, or one with its arguments and results, such as `unrolled_loop`.
         go_backwards: start at the last time step. The outputs come in the order of processing.
         return_all_outputs: False stores no output but the last, which saves memory, and time in LiteRT.
@@ -41,7 +43,7 @@ def scan(
     else:
         sequences = [inputs, mask]
         step = skip_masked(step, zero_output_for_mask)
-        states = [tf.zeros_like(states[0]), *states]
+        states = [tf.zeros_like(states[0]) if last_output is None else last_output, *states]
     states, outputs = (loop or while_loop)(step, sequences, states, go_backwards, return_all_outputs)
     return states[0], outputs, states if mask is None else states[1:]
 

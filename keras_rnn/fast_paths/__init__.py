@@ -10,6 +10,7 @@ from keras_rnn.cells import RecurrentCell, WithWeights
 from keras_rnn.fast_paths import cudnn, litert
 from keras_rnn.sequence import scan, unrolled_loop, while_loop
 
+
 @dataclass(frozen=True)
 class LiteRT:
     """How loops are to be traced for a LiteRT file.
@@ -49,6 +50,7 @@ def run(
     initial_states: Sequence[tf.Tensor],
     mask: tf.Tensor | None = None,
     *,
+    last_output: tf.Tensor | None = None,
     go_backwards: bool = False,
     unroll: bool = False,
     zero_output_for_mask: bool = False,
@@ -60,7 +62,9 @@ def run(
 
     Args:
         inputs: `(time, batch, features)`.
-        initial_states, mask, go_backwards, unroll, zero_output_for_mask, return_all_outputs: as for `sequence.scan`.
+        initial_states, mask, last_output, go_backwards, zero_output_for_mask, return_all_outputs: as for
+            `sequence.scan`.
+        unroll: a Python loop in place of a `tf.while_loop`.
         training: draw the cell's dropout masks.
         use_cudnn: True needs a GPU and numbers that cuDNN has, False wants the loop, anything else takes what there is.
 
@@ -69,8 +73,8 @@ def run(
     """
     masks = recurrent_masks = None
     if training:
-        one_step = tf.ones([tf.shape(inputs)[1], inputs.shape[2]], inputs.dtype)
-        masks = cell.draw_masks(one_step, cell.dropout)
+        ones = tf.ones([tf.shape(inputs)[1], inputs.shape[2]], inputs.dtype)
+        masks = cell.draw_masks(ones, cell.dropout)
         recurrent_masks = cell.draw_masks(initial_states[0], cell.recurrent_dropout)
         if masks and len(masks) == 1:
             inputs, masks = inputs * masks[0], None
@@ -87,6 +91,7 @@ def run(
             fixed.project(inputs, masks),
             states,
             mask,
+            last_output=last_output,
             loop=loop_for(inputs.shape[0], unroll),
             **options,
         )
@@ -101,7 +106,7 @@ def run(
             'got something else: use_cudnn="auto" takes cuDNN where it can be and the loop elsewhere.'
         )
     stays_here = training and not cudnn.available()  # a graph to train with isn't taken to another machine
-    if rnn_mode is None or use_cudnn is False or _tracing_for or stays_here:
+    if rnn_mode is None or use_cudnn is False or _tracing_for or stays_here or inputs.shape[0] == 1:
         return loop(inputs, initial_states, weights, mask)
     return cudnn.kernel_or_loop(
         rnn_mode, loop, inputs, initial_states, weights, mask, differentiable=training, **options
