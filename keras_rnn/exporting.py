@@ -154,7 +154,8 @@ def blame(interface: Interface, error: Exception) -> str:
         return f"expected a model that LiteRT's converter takes, got: {str(error).strip().splitlines()[0]}"
     names = {layer.name for layer in interface.model.layers}
     operations = interface.whole(1).trace().graph.as_graph_def().node
-    layers = {part for node in operations if node.op in missing for part in node.name.split("/") if part in names}
+    scopes = {part for node in operations if node.op in missing for part in node.name.split("/")}
+    layers = names & (scopes | {re.sub(r"_\d+$", "", scope) for scope in scopes})  # Keras numbers the calls
     return (
         f"expected layers that LiteRT has operators for, got {', '.join(sorted(layers)) or interface.model.name}, "
         f"which needs {', '.join(sorted(missing))}."
