@@ -1,7 +1,4 @@
-"""Corpora: find, download, check, read and split them into strings and labels.
-
-Nothing here imports TensorFlow before it is asked for IMDB, so commands that need no corpus start fast.
-"""
+"""Texts and their labels: IMDB and the user's own files, read, checked and split."""
 
 from __future__ import annotations
 
@@ -9,14 +6,15 @@ import csv
 import gzip
 import hashlib
 import json
-import os
-import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
+
+from apps.pipeline.corpora import Corpus, DataError, prepared_batches, summary
 
 _IMDB = "imdb_reviews/plain_text:1.0.0"
 _IMDB_ARCHIVE = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"  # where tensorflow-datasets gets it
@@ -25,20 +23,43 @@ _FILE_TYPES = {".csv": ",", ".tsv": "\t", ".jsonl": None, ".ndjson": None}  # ex
 _COLUMNS = ("text", "label")
 
 
-class DataError(ValueError):
-    """The user's data is not as expected; the text is one sentence for the user."""
+class LabelledData(Protocol):
+    """What `split` needs to know of examples and their classes, `names[labels[i]]`."""
+
+    kind: ClassVar[str]
+    labels: np.ndarray
+    names: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def identities(self) -> list[str]: ...
+
+    def part(self, chosen: np.ndarray) -> Self: ...
+
+
+Labelled = TypeVar("Labelled", bound=LabelledData)
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledTexts:
     """Texts and their classes: `texts[i]` is of class `names[labels[i]]`; `labels` is int32 (texts,)."""
 
+    kind: ClassVar[str] = "texts"
     texts: list[str]
     labels: np.ndarray
     names: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def identities(self) -> list[str]:
+        """What decides the side of each example in `split`: its text."""
+        return self.texts
+
+    def part(self, chosen: np.ndarray) -> LabelledTexts:
+        """Those where `chosen`, bool (texts,), is true."""
+        texts = [text for text, kept in zip(self.texts, chosen, strict=True) if kept]
+        return LabelledTexts(texts, self.labels[chosen], self.names)
 
     def fingerprint(self) -> str:
         """SHA-256, as hexadecimal digits, of the texts with the names of their labels, in order."""
@@ -67,63 +88,12 @@ def imdb_unlabelled() -> list[str]:
 
 def _imdb_examples(split: str) -> list[tuple[str, int]]:
     """The texts and labels (0 negative, 1 positive, -1 none) of a split, in the order of the file."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only, if this is what imports TensorFlow
-    try:
-        import tensorflow_datasets as tfds
-    except ModuleNotFoundError as error:
-        raise DataError(
-            f"expected the package tensorflow-datasets, which reads the IMDB reviews ({error}): "
-            "install it with pip install '.[train]' in the project's folder"
-        ) from error
-    root = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
-    folder = root.joinpath(*re.split("[/:]", _IMDB))
-    if not os.path.exists(folder):  # also when it is not ours to look at, where Path.exists raises
-        _download_imdb(tfds, root)
-    try:
-        dataset = tfds.builder(_IMDB, data_dir=root).as_dataset(split=split)
-        examples = [
-            (text.decode("utf-8"), label)
-            for batch in dataset.batch(1000).as_numpy_iterator()
-            for text, label in zip(batch["text"], batch["label"].tolist(), strict=True)
-        ]
-    except Exception as error:  # damage shows as errors of TensorFlow, protobuf, JSON, the file system, ...
-        raise _damaged(folder, split, _summary(error)) from error
-    if len(examples) != _IMDB_SIZES[split]:
-        raise _damaged(folder, split, f"{len(examples):,}")
-    return examples
-
-
-def _damaged(folder: Path, split: str, got: str) -> DataError:
-    return DataError(
-        f"expected the {_IMDB_SIZES[split]:,} IMDB reviews of the split {split!r} in {folder}, got {got}: "
-        "delete that folder, then run this again to download them or copy them there again"
-    )
-
-
-def _download_imdb(tfds, root: Path) -> None:
-    """Has tensorflow-datasets download, check (SHA-256) and convert the reviews, under a temporary name until done."""
-    import requests  # tensorflow-datasets requires it
-
-    try:
-        if not any((root / "downloads").glob("imdb_reviews/*aclImdb_v1*.tar.gz")):
-            # Without a network, tensorflow-datasets would try for three and a half minutes before it gives up.
-            requests.head(_IMDB_ARCHIVE, timeout=20)
-        tfds.builder(_IMDB, data_dir=root).download_and_prepare()
-    except Exception as error:  # no network, a refusing server, a wrong hash, a full disk, a broken archive, ...
-        no_network = isinstance(error, requests.ConnectionError | requests.Timeout)
-        raise DataError(
-            f"expected the IMDB reviews in {root / 'imdb_reviews'} (TFDS_DATA_DIR names another place) or a network to "
-            f"download them from {_IMDB_ARCHIVE}, got {'no connection' if no_network else _summary(error)}: on a "
-            "machine with a network, run python -c \"import tensorflow_datasets as tfds; tfds.load('imdb_reviews')\" "
-            f"and copy the folder ~/tensorflow_datasets/imdb_reviews from there into {root}, or pass your own data "
-            "with --data"
-        ) from error
-
-
-def _summary(error: Exception) -> str:
-    """The error's type and the beginning of its text, on one line and without TensorFlow's internal names."""
-    text = " ".join(re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error)).split())
-    return f"{type(error).__name__} ({text[:200]})"
+    batches = prepared_batches(Corpus(_IMDB, "IMDB reviews", (_IMDB_ARCHIVE,), _IMDB_SIZES), split)
+    return [
+        (text.decode("utf-8"), label)
+        for batch in batches
+        for text, label in zip(batch["text"], batch["label"].tolist(), strict=True)
+    ]
 
 
 def labelled_file(path: str | Path) -> LabelledTexts:
@@ -194,7 +164,7 @@ def _lines(path: Path) -> Iterator[str]:
     except IsADirectoryError:
         raise DataError(f"expected a file with texts and labels, got {path}, which is a folder") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: expected a file that can be read, got {_summary(error)}") from error
+        raise DataError(f"{path}: expected a file that can be read, got {summary(error)}") from error
 
 
 def _separated_rows(path: Path, separator: str) -> Iterator[tuple[int, str, str]]:
@@ -235,7 +205,7 @@ def _json_rows(path: Path) -> Iterator[tuple[int, object, object]]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}, line {number}: expected one JSON object, got {_summary(error)}") from None
+            raise DataError(f"{path}, line {number}: expected one JSON object, got {summary(error)}") from None
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {number}: expected one JSON object, got {_shown(row)}")
         _check_columns(list(row), f"{path}, line {number}")
@@ -251,11 +221,11 @@ def _check_columns(columns: list[str], place: str) -> None:
             )
 
 
-def split(data: LabelledTexts, fraction: float, seed: int = 0) -> tuple[LabelledTexts, LabelledTexts]:
+def split(data: Labelled, fraction: float, seed: int = 0) -> tuple[Labelled, Labelled]:
     """(the rest, about `fraction` of the data), both in the data's order.
 
-    A text's side depends on nothing but the text and the seed: equal texts stay together, and neither the order nor
-    the other texts matter.
+    An example's side depends on nothing but the example and the seed: equal ones stay together, and neither the order
+    nor the other examples matter.
 
     Raises:
         DataError: a side would lack a label.
@@ -263,19 +233,16 @@ def split(data: LabelledTexts, fraction: float, seed: int = 0) -> tuple[Labelled
     if not 0 < fraction < 1:
         raise ValueError(f"expected a fraction between 0 and 1, got {fraction}")
 
-    def position(text: str) -> float:
-        return int.from_bytes(hashlib.sha256(json.dumps([seed, text]).encode()).digest()[:6]) / 2**48
+    def position(key: str) -> float:
+        return int.from_bytes(hashlib.sha256(json.dumps([seed, key]).encode()).digest()[:6]) / 2**48
 
-    held_out = np.array([position(text) < fraction for text in data.texts], bool)
-    sides = []
+    held_out = np.array([position(key) < fraction for key in data.identities()], bool)
     for chosen in (~held_out, held_out):
         counts = np.bincount(data.labels[chosen], minlength=len(data.names))
         if not counts.all():
             found = " and ".join(f"{count} {name!r}" for name, count in zip(data.names, counts, strict=True))
             raise DataError(
-                f"expected texts of every label in both parts when {fraction:g} of {len(data):,} texts are held out, "
-                f"got {found} in one: add texts or change the fraction"
+                f"expected {data.kind} of every label in both parts when {fraction:g} of {len(data):,} {data.kind} are "
+                f"held out, got {found} in one: add {data.kind} or change the fraction"
             )
-        texts = [text for text, kept in zip(data.texts, chosen, strict=True) if kept]
-        sides.append(LabelledTexts(texts, data.labels[chosen], data.names))
-    return sides[0], sides[1]
+    return data.part(~held_out), data.part(held_out)

@@ -41,8 +41,8 @@ def silent_standard_error() -> Iterator[None]:
         os.close(nowhere)
 
 
-def load_scorer(folder: Path, artifact: str) -> Score:
-    """A LiteRT file of a model's folder, run without TensorFlow: ids -> its outputs by name, such as "logit"."""
+def load_litert(folder: Path, artifact: str) -> Callable[..., dict[str, np.ndarray]]:
+    """A LiteRT file of a model's folder, run without TensorFlow: arrays by the inputs' names -> outputs by theirs."""
     from ai_edge_litert.interpreter import Interpreter
 
     path = folder / FILES[artifact]
@@ -51,11 +51,16 @@ def load_scorer(folder: Path, artifact: str) -> Score:
         with silent_standard_error():
             interpreter = Interpreter(model_content=content, num_threads=1)
             interpreter.allocate_tensors()
-            run = interpreter.get_signature_runner()
+            return interpreter.get_signature_runner("serving_default")
     except FileNotFoundError:
         raise DataError(f"expected a trained model in {folder}, got no {path.name} there") from None
     except ValueError as error:
         raise DataError(f"expected a LiteRT model in {path}, got a damaged file ({error})") from None
+
+
+def load_scorer(folder: Path, artifact: str) -> Score:
+    """As `load_litert`, for one text: ids -> the model's outputs by name, such as "logit"."""
+    run, path = load_litert(folder, artifact), folder / FILES[artifact]
 
     def score(ids: Sequence[int]) -> dict[str, float]:
         try:
@@ -77,16 +82,23 @@ def probabilities(folder: Path, artifact: str, texts: Sequence[str]) -> np.ndarr
     return np.array([score(vocabulary.ids(text))["probability"] for text in tqdm(texts, artifact, disable=None)])
 
 
-def _saved_model_probabilities(path: Path, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
+def load_saved_model(path: Path):
+    """The function `serving_default` of a SavedModel; DataError if there is none or it is damaged."""
     import tensorflow as tf
-    from tqdm import tqdm
 
     if not (path / "saved_model.pb").exists():
         raise DataError(f"expected a SavedModel in {path}, got none")
     try:
-        serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+        return tf.saved_model.load(str(path)).signatures["serving_default"]
     except Exception as error:  # damage shows as errors of TensorFlow, protobuf, the file system, ...
         raise DataError(f"expected a SavedModel in {path}, got a damaged one ({type(error).__name__})") from error
+
+
+def _saved_model_probabilities(path: Path, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
+    import tensorflow as tf
+    from tqdm import tqdm
+
+    serve = load_saved_model(path)
     order = np.argsort([len(text) for text in texts], kind="stable")  # texts of like length: little padding
     result = np.zeros(len(texts), np.float32)
     for start in tqdm(range(0, len(order), batch_size), path.parent.name, disable=None):

@@ -292,14 +292,15 @@ def plot_history(history: list[dict[str, float]], metric: str, path: Path, title
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
     epochs = range(1, len(history) + 1)
     for axis, name in zip(axes, ("loss", metric), strict=True):
         axis.plot(epochs, [logs[name] for logs in history], "o-", label="training")
         axis.plot(epochs, [logs[f"val_{name}"] for logs in history], "o-", label="validation")
-        axis.set(xlabel="epoch", ylabel=name, xticks=list(epochs))
+        axis.set(xlabel="epoch", ylabel=name, yscale="log" if name == "loss" else "linear")
+        axis.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
         axis.legend()
         axis.grid(alpha=0.3)
     figure.suptitle(title)
