@@ -1,0 +1,317 @@
+"""Other programs with our models: each example is built as its instructions say, and answers as Python does."""
+
+import functools
+import http.server
+import importlib.util
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image, ImageDraw
+
+from apps.pipeline.text import Vocabulary
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES, MODELS = ROOT / "examples", ROOT / "saved_models"
+TEXTS = [
+    "Dull, clumsy and far too long; the worst two hours I have spent in a cinema.",
+    "A warm, funny film. I laughed, I cried, and I left with a smile: wonderful!",
+    "",
+    "I expected to hate it<br /><br />and I was wrong... 9/10",
+    "😀 我很喜欢 \u0130stanbul ΣΑΣ é $1",
+    "It isn't bad, it isn't good, it's just there. " * 100,
+]
+SEVEN = [[[80, 70], [200, 70], [120, 230]]]  # strokes on the page's canvas of 280 x 280
+GAMMA = [[[20, 20], [20, 68]], [[20, 20], [44, 20], [44, 44]]]  # 22 thick: in a corner, 70 high and 46 wide
+
+
+def needs(*programs):
+    missing = [program for program in programs if not shutil.which(program)]
+    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}, which .ci/run installs")
+
+
+def run(*command, **options):
+    return subprocess.run([*map(str, command)], capture_output=True, encoding="utf-8", **options)
+
+
+# C
+
+
+@pytest.fixture(scope="module")
+def c_program(tmp_path_factory):
+    """The program that the Makefile makes, from a copy of the folder."""
+    folder = shutil.copytree(EXAMPLES / "c", tmp_path_factory.mktemp("c") / "c")
+    done = run("make", "clean", "sentiment", f"PYTHON={sys.executable}", "CFLAGS=-O1 -Wall -Wextra -Werror", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "sentiment"
+
+
+def run_c(program, *arguments, **options):
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}  # Keras sets it
+    return run(program, *arguments, env=environment, **options)
+
+
+def c_probabilities(output, texts):
+    lines = [line.split("\t", 1) for line in output.removesuffix("\n").split("\n")]
+    assert [text for _, text in lines] == list(texts)
+    return [float(probability) for probability, _ in lines]
+
+
+@needs("gcc", "make")
+def test_c_answers_as_the_saved_model_does_in_python(c_program):
+    folder = MODELS / "sentiment" / "1"
+    serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    expected = serve(text=tf.constant(TEXTS))["probability"].numpy()
+    done = run_c(c_program, "--model", folder, *TEXTS)
+    assert (done.returncode, done.stderr) == (0, "")
+    np.testing.assert_allclose(c_probabilities(done.stdout, TEXTS), expected, atol=2e-6)  # six decimals are printed
+    done = run_c(c_program, "--model", folder, input="\n".join(TEXTS))
+    assert (done.returncode, done.stderr) == (0, "")
+    np.testing.assert_allclose(c_probabilities(done.stdout, TEXTS), expected, atol=2e-6)
+
+
+def save_lengths(folder, output):
+    """A SavedModel: `text` -> its number of bytes as `output`, neither the first nor the last of its outputs."""
+    module = tf.Module()
+
+    def serve(text):
+        length = tf.cast(tf.strings.length(text), tf.float32)
+        return {"a": -length, output: length, "z": 100 * length}
+
+    module.serve = tf.function(serve, input_signature=[tf.TensorSpec((None,), tf.string, name="text")])
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
+
+
+@needs("gcc", "make")
+def test_c_finds_tensors_by_the_names_in_the_signature(c_program, tmp_path):
+    save_lengths(tmp_path / "1", "probability")
+    done = run_c(c_program, "--model", tmp_path / "1", "seven..", "three")
+    assert (done.returncode, done.stdout) == (0, "7.000000\tseven..\n5.000000\tthree\n")
+    save_lengths(tmp_path / "2", "likelihood")
+    done = run_c(c_program, "--model", tmp_path / "2", "seven..")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch("expected a SavedModel of apps.sentiment, got one .* no tensor probability\n", done.stderr)
+
+
+@needs("gcc", "make")
+def test_c_says_what_is_wrong_in_one_sentence(c_program, tmp_path):
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"not a SavedModel")
+    cases = {
+        (): "expected .*sentiment --model FOLDER .*, got nothing",
+        ("A film",): "expected .*sentiment --model FOLDER .*, got A film",
+        ("--model", tmp_path, "A film"): f"expected a SavedModel in {tmp_path}, got none",
+        ("--model", tmp_path / "damaged", "A film"): "expected a SavedModel in .*damaged, got a damaged one .*",
+    }
+    for arguments, sentence in cases.items():
+        done = run_c(c_program, *arguments, input="")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert re.fullmatch(f"{sentence}\n", done.stderr)
+
+
+# Browser
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The address of the page, served from a copy of its folder with its packages, beside the models."""
+    site = tmp_path_factory.mktemp("site")
+    ours = shutil.ignore_patterns("node_modules", "package-lock.json")
+    folder = shutil.copytree(EXAMPLES / "browser", site / "examples" / "browser", ignore=ours)
+    (site / "saved_models").symlink_to(MODELS)
+    done = run("npm", "install", "--no-audit", "--no-fund", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    handler = functools.partial(QuietHandler, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{server.server_port}/examples/browser/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def answers(page):
+    """What drive.mjs finds on the page."""
+    folder, address = page
+    task = json.dumps({"drawings": [SEVEN, GAMMA], "texts": TEXTS})
+    environment = os.environ | {"CHROMIUM": shutil.which("chromium")}
+    done = run("node", "drive.mjs", address, cwd=folder, input=task, env=environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def signature(name):
+    return Interpreter(str(MODELS / name / "model.tflite")).get_signature_runner("serving_default")
+
+
+@needs("node", "npm", "chromium")
+def test_the_browser_scores_texts_as_the_interpreter_does(answers):
+    vocabulary, score = Vocabulary.load(MODELS / "sentiment" / "vocabulary.json"), signature("sentiment")
+    assert len(answers["texts"]) == len(TEXTS)
+    for text, found in zip(TEXTS, answers["texts"], strict=True):
+        expected = score(ids=np.array([vocabulary.ids(text)], np.int32))["probability"][0]
+        assert found["probability"] == pytest.approx(expected, abs=1e-5)
+        assert found["opinion"] == f"Positive: {100 * found['probability']:.1f}%"
+
+
+@needs("node", "npm", "chromium")
+def test_the_browser_recognises_drawings_as_the_interpreter_does(answers):
+    recognise = signature("mnist_rows")
+    for found in answers["drawings"]:
+        picture = np.array(found["picture"], np.float32).reshape(1, 28, 28)
+        np.testing.assert_allclose(found["probabilities"], recognise(image=picture)["probabilities"][0], atol=1e-5)
+        assert found["answer"] == f"This is a {np.argmax(found['probabilities'])}."
+    assert answers["drawings"][0]["answer"] == "This is a 7."
+
+
+@needs("node", "npm", "chromium")
+def test_a_drawing_becomes_a_picture_as_mnist_has_them(answers):
+    """20 pixels high, as wide as the proportions say, grey at the edges, its centre of mass in the middle."""
+    picture = np.array(answers["drawings"][1]["picture"]).reshape(28, 28)
+    rows, columns = (np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0))
+    assert (len(rows), len(columns)) == (20, 13)
+    places = np.arange(28)
+    centre = [picture.sum(axis=axis) @ places / picture.sum() for axis in (1, 0)]
+    np.testing.assert_allclose(centre, 14, atol=0.51)
+    assert picture.min() == 0 and picture.max() == 1 and 0.02 < np.mean((picture > 0) & (picture < 1)) < 0.2
+    foot = picture[rows[-4] :]  # of the left stroke, where the short right one has ended: neither mirrored nor turned
+    assert foot[:, columns[0] : columns[6]].sum() > 10 and foot[:, columns[7] :].sum() == 0
+
+
+@needs("node")
+def test_javascript_makes_the_ids_that_python_makes():
+    generator = random.Random(1)
+    scripts = [(1, 0x250), (0x370, 0x600), (0x1E00, 0x3100), (0xA640, 0xAC00), (0xE000, 0x10000), (0x10000, 0x20000)]
+    pools = [[chr(code) for code in range(*script)] for script in scripts]
+    pools += [list("<>/br .…'’\"$1\\ΣσςİIıßẞ"), list("the movie was great "), ["\ud83d", " "]]
+    texts = TEXTS + [
+        "".join(generator.choice(generator.choice(pools)) for _ in range(generator.randint(0, 60))) for _ in range(500)
+    ]
+    texts = [re.sub("[\ud800-\udfff]+", "\ud83d", text) for text in texts]  # two halves in a row would be one character
+    module, path = EXAMPLES / "browser" / "text.js", MODELS / "sentiment" / "vocabulary.json"
+    script = f"""
+        import {{ readFileSync }} from "node:fs";
+        import {{ Vocabulary }} from {json.dumps(module.as_uri())};
+        const vocabulary = new Vocabulary(JSON.parse(readFileSync({json.dumps(str(path))}, "utf8")));
+        const texts = JSON.parse(readFileSync(0, "utf8"));
+        console.log(JSON.stringify(texts.map((text) => vocabulary.ids(text))));
+    """
+    done = run("node", "--input-type=module", "--eval", script, input=json.dumps(texts))
+    assert done.returncode == 0, done.stderr
+    vocabulary = Vocabulary.load(path)
+    assert json.loads(done.stdout) == [vocabulary.ids(text) for text in texts]
+
+
+# Microcontroller
+
+MICRO = EXAMPLES / "microcontroller" / "recognise.py"
+FULL_INT8 = MODELS / "mnist_rows" / "model_full_int8.tflite"
+needs_micro = pytest.mark.skipif(
+    importlib.util.find_spec("tflite_micro") is None, reason="needs the package tflite-micro, which .ci/run installs"
+)
+
+
+@pytest.fixture(scope="module")
+def micro():
+    specification = importlib.util.spec_from_file_location("micro", MICRO)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory):
+    """Picture files of a 7 and a 1, by these names."""
+    folder = tmp_path_factory.mktemp("drawings")
+    for name, stroke in {"7": [(60, 50), (200, 50), (120, 230)], "1": [(130, 40), (120, 240)]}.items():
+        image = Image.new("L", (280, 280), 255)
+        ImageDraw.Draw(image).line(stroke, fill=0, width=22, joint="curve")
+        image.save(folder / f"{name}.png")
+    return folder
+
+
+@needs_micro
+def test_the_microcontroller_answers_as_the_interpreter_does(micro, drawings, capsys):
+    arguments = [str(drawings / "7.png"), str(drawings / "1.png"), str(drawings / "7.png")]
+    assert micro.main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["7", "1", "7"] and lines[0] == lines[2]
+    assert lines[3] == f"flash: {FULL_INT8.stat().st_size:,} bytes of model"
+
+    model, recognise = micro.Micro(FULL_INT8.read_bytes()), Interpreter(str(FULL_INT8)).get_signature_runner()
+    pictures = [micro.prepare(micro.read_picture(Path(path), path), path) for path in arguments]
+    generator = np.random.default_rng(1)
+    pictures += [np.clip(picture + generator.normal(0, 0.2, (28, 28)), 0, 1) for picture in pictures]
+    for picture in np.array(pictures, np.float32):
+        expected = recognise(image=picture[None])["probabilities"]
+        np.testing.assert_allclose(model(picture[None]), expected, atol=0.05)  # their kernels round differently
+
+
+@needs_micro
+def test_the_arena_that_is_reported_is_what_a_firmware_must_have(micro):
+    content, picture = FULL_INT8.read_bytes(), np.zeros((1, 28, 28), np.float32)
+    roomy = micro.Micro(content)
+    expected, arena = roomy(picture), roomy.smallest_arena()
+    assert roomy.used() <= arena < len(content)
+    np.testing.assert_array_equal(micro.Micro(content, arena)(picture), expected)
+    with pytest.raises(micro.DataError, match=r"TensorFlow Lite Micro, got one it can't run: .*(memory|buffers)"):
+        micro.Micro(content, int(0.98 * arena))
+    details = Interpreter(str(FULL_INT8))._get_ops_details()
+    assert set(roomy.operators()) == {detail["op_name"] for detail in details} - {"DELEGATE"}
+
+
+@needs_micro
+def test_the_microcontroller_says_what_is_wrong_in_one_sentence(micro, drawings, tmp_path, capsys):
+    picture = str(drawings / "7.png")
+    shutil.copy(MODELS / "mnist_rows" / "labels.json", tmp_path)
+    (tmp_path / "damaged.tflite").write_bytes(b"not a model")
+    blank = tmp_path / "blank.png"
+    Image.new("L", (80, 80), 255).save(blank)
+    cases = {
+        (picture, "--model", str(tmp_path / "none.tflite")): "expected a model in .*none.tflite, got none",
+        (picture, "--model", str(tmp_path / "damaged.tflite")): "expected a model .*, got one it can't run: .*",
+        (
+            picture,
+            "--model",
+            str(MODELS / "mnist_rows" / "model_int8.tflite"),
+        ): "expected a model .* FLOAT32 .* INT8 .*",
+        (str(tmp_path / "none.png"),): "expected a picture in .*none.png, got no such file",
+        (str(blank),): ".*blank.png: expected a picture of a character, got nothing .*",
+    }
+    for arguments, sentence in cases.items():
+        assert micro.main(arguments) == 2
+        printed = capsys.readouterr()
+        assert printed.out == "" and re.fullmatch(f"{sentence}\n", printed.err)
+
+
+# TensorFlow Serving
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in MODELS.glob("*/1")))
+def test_saved_models_lie_as_tensorflow_serving_expects_them(name):
+    versions = [path.name for path in (MODELS / name).iterdir() if path.is_dir() and path.name.isdigit()]
+    assert versions == ["1"]
+    command = Path(sys.executable).with_name("saved_model_cli")
+    done = run(command, "show", "--dir", MODELS / name / "1", "--tag_set", "serve", "--all")
+    assert done.returncode == 0, done.stderr
+    signature = done.stdout.split("signature_def['serving_default']")[1]
+    inputs = {"sentiment": ("text", "DT_STRING", "(-1)"), "mnist_rows": ("image", "DT_FLOAT", "(-1, 28, 28)")}
+    key, dtype, shape = inputs[name]
+    assert re.search(rf"inputs\['{key}'\] tensor_info:\s+dtype: {dtype}\s+shape: {re.escape(shape)}", signature)
+    assert "Method name is: tensorflow/serving/predict" in signature
