@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_rnn.artifacts import Signature
-from keras_rnn.interface import ExportError, Interface
+from keras_rnn.interface import ExportError, Interface, reason
 from keras_rnn.runtimes import Arrays, Runner, as_tensors
 
 
@@ -25,9 +25,8 @@ class Case:
             outputs = interface.call(inputs)
         except Exception as error:  # of any layer
             shapes = ", ".join(f"{name} {value.shape}" for name, value in inputs.items())
-            reason = str(error).split("\n")[0]
             raise ExportError(
-                f"{interface.model.name} can't run on {shapes}; give it others by inputs=: {reason}"
+                f"{interface.model.name} can't run on {shapes}; give it others by inputs=: {reason(error)}"
             ) from error
         return cls(inputs, {name: np.array(value) for name, value in outputs.items()})
 
@@ -47,6 +46,8 @@ def difference(expected: Arrays, found: Arrays) -> float:
     """The largest over all outputs, as a part of the largest number expected in one, or of 1 if that is less."""
     largest = 0.0
     for name, value in expected.items():
+        if name not in found:
+            raise ExportError(f"expected an output called {name}, got {', '.join(found)}.")
         if value.shape != found[name].shape:
             raise ExportError(f"expected {name} of shape {value.shape}, got {found[name].shape}.")
         if value.dtype.kind in "OSUb":
@@ -54,7 +55,8 @@ def difference(expected: Arrays, found: Arrays) -> float:
         elif value.size:
             scale = max(1.0, float(np.abs(value).max(where=np.isfinite(value), initial=0.0)))
             same = (found[name] == value) | (np.isnan(found[name]) & np.isnan(value))
-            apart = np.abs(found[name].astype(np.float64) - value).max(where=~same, initial=0.0) / scale
+            with np.errstate(invalid="ignore"):  # infinite less infinite, where they are the same
+                apart = np.abs(found[name].astype(np.float64) - value).max(where=~same, initial=0.0) / scale
             largest = max(largest, np.inf if np.isnan(apart) else float(apart))
     return largest
 
@@ -66,9 +68,11 @@ def run_padded(interface: Interface, run: Runner, inputs: Arrays, steps: int) ->
     def fill(value):
         return np.pad(value, [(0, 0), (0, steps - length), *[(0, 0)] * (value.ndim - 2)])
 
-    padded = {name: fill(value) if interface.has_time(name) else value for name, value in inputs.items()}
+    padded = {name: fill(value) if name in interface.inputs_over_time else value for name, value in inputs.items()}
     outputs = run(padded | {"length": np.array(length, np.int32)})
-    return {name: value[:, :length] if interface.has_time(name) else value for name, value in outputs.items()}
+    return {
+        name: value[:, :length] if name in interface.outputs_over_time else value for name, value in outputs.items()
+    }
 
 
 def run_steps(interface: Interface, run: Runner, inputs: Arrays) -> dict[str, np.ndarray]:
@@ -80,12 +84,14 @@ def run_steps(interface: Interface, run: Runner, inputs: Arrays) -> dict[str, np
     }
     steps = []
     for time in range(interface.time_of(inputs)):
-        now = {name: value[:, time] if interface.has_time(name) else value for name, value in inputs.items()}
+        now = {name: value[:, time] if name in interface.inputs_over_time else value for name, value in inputs.items()}
         outputs = run(now | states)
         states = {name: outputs[name] for name in states}
         steps.append(outputs)
     return {
-        name: np.stack([step[name] for step in steps], axis=1) if interface.has_time(name) else steps[-1][name]
+        name: np.stack([step[name] for step in steps], axis=1)
+        if name in interface.outputs_over_time
+        else steps[-1][name]
         for name in interface.outputs
     }
 
@@ -99,6 +105,17 @@ def answers(
     if name != "padded":
         return run(inputs)
     return run_padded(interface, run, inputs, steps) if interface.time_of(inputs) <= steps else None
+
+
+def expect_padding(interface: Interface, cases: Sequence[Case], steps: int) -> None:
+    """ExportError if the cases can't be padded, or if none is short enough to show what `padded` answers."""
+    for case in cases:
+        times = {name: case.inputs[name].shape[1] for name in sorted(interface.inputs_over_time)}
+        times |= {name: case.outputs[name].shape[1] for name in sorted(interface.outputs_over_time)}
+        if len(set(times.values())) > 1:
+            raise ExportError(f"length={steps} expected as many time steps in each input and output, got {times}.")
+    if all(interface.time_of(case.inputs) > steps for case in cases):
+        raise ExportError(f"length={steps} expected inputs= of at most so many time steps, got longer ones.")
 
 
 def typical_inputs(
@@ -135,17 +152,20 @@ def check(
     worst = 0.0
     for name, run in runners.items():
         for case in cases:
+            length = interface.time_of(case.inputs)
             for call in ("first", "second"):
-                found = answers(interface, name, run, case.inputs, steps)
+                where = f"by {name}{'' if length is None else f' on {length} time steps'}, {call} call"
+                try:
+                    found = answers(interface, name, run, case.inputs, steps)
+                except Exception as error:  # of any runtime
+                    raise ExportError(f"expected {file} to run {where}, got: {reason(error)}") from error
                 if found is None:
                     continue
                 apart = difference(case.outputs, found)
                 if apart > tolerance:
-                    length = interface.time_of(case.inputs)
-                    where = "" if length is None else f" on {length} time steps"
                     raise ExportError(
                         f"expected {file} to give the model's answers within {tolerance:g}, got {apart:.2g} from them "
-                        f"by {name}{where}, {call} call; nothing was written."
+                        f"{where}; nothing was written."
                     )
                 worst = max(worst, apart)
     return worst

@@ -6,6 +6,7 @@ What `keras_rnn.export` writes the files of a model with, and an app those whose
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -62,8 +63,11 @@ def saved_model(signatures: Mapping[str, Signature], resources: Sequence[Any], f
 @contextlib.contextmanager
 def placed_in(folder: Path) -> Iterator[Path]:
     """A new folder to write in; in the end its files take their places in `folder`, or none of them after an error."""
-    folder = Path(folder)
-    beside = folder.with_name(f"{folder.name}.partial")
+    folder = Path(folder).resolve()
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "expected a folder, got a file", str(folder))
+    inside = folder if folder.is_dir() else folder.parent  # renames need one file system: `folder` may be a mounted one
+    beside = inside / f"{folder.name}.partial"
     shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
     beside.mkdir(parents=True)
     try:
@@ -79,14 +83,12 @@ def placed_in(folder: Path) -> Iterator[Path]:
 
 def replace(source: Path, target: Path) -> None:
     """Renames a file or folder; what `target` was before is gone afterwards, a folder with all that was in it."""
-    if not target.is_dir():
-        os.replace(source, target)
-        return
     before = target.with_name(f"{target.name}.replaced.partial")
-    shutil.rmtree(before, ignore_errors=True)
-    os.replace(target, before)
+    shutil.rmtree(before, ignore_errors=True)  # of a replacement that was killed
+    if target.is_dir():
+        os.replace(target, before)
     os.replace(source, target)
-    shutil.rmtree(before)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def litert(

@@ -12,8 +12,9 @@ import keras
 from keras_rnn import agreement, artifacts, runtimes
 from keras_rnn.agreement import Case
 from keras_rnn.artifacts import Signature
-from keras_rnn.interface import ExportError, Interface
+from keras_rnn.interface import ExportError, Interface, all_layers
 from keras_rnn.runtimes import Arrays, Runner
+from keras_rnn.samples import checked, random_inputs
 
 FILES = {
     "saved_model": "1",  # the numbered folder that TensorFlow Serving expects
@@ -86,14 +87,19 @@ def export(
     Raises:
         ExportError: with the layer and the reason, or with how far apart which answers are.
     """
-    formats = list(formats)
-    if unknown := [name for name in formats if name not in FILES]:
-        raise ExportError(f"formats expected some of {', '.join(FILES)}, got {unknown[0]!r}.")
+    formats = [formats] if isinstance(formats, str) else list(formats)
+    if not formats or any(name not in FILES for name in formats):
+        raise ExportError(f"formats expected some of {', '.join(FILES)}, got {formats}.")
     if "litert_full_int8" in formats and not inputs:
         raise ExportError("litert_full_int8 expected inputs=, by which to find the ranges of activations, got none.")
     interface = Interface(model)
-    samples = [interface.checked(sample) for sample in inputs] if inputs else interface.random_inputs()
+    if length is not None:
+        interface.expect_length(length)
+    more = [] if length is None else [length]
+    samples = [checked(interface, sample) for sample in inputs] if inputs else random_inputs(interface, *more)
     cases = [Case.of(interface, sample) for sample in samples]
+    if length is not None:
+        agreement.expect_padding(interface, cases, length)
     folder = Path(folder)
     with artifacts.placed_in(folder) as beside:
         written = [write(name, interface, cases, beside / FILES[name], step, length) for name in formats]
@@ -124,6 +130,8 @@ def write(
                 samples = agreement.typical_inputs(interface, signatures, cases, length)
             try:
                 artifacts.litert(signatures, interface.resources, path, weights=WEIGHTS[name], samples=samples)
+            except OSError:  # a full disk, say
+                raise
             except Exception as error:  # of the converter, which has several
                 raise ExportError(blame(interface, error)) from error
             runtime = [runtimes.litert(path), runtimes.compiled(path)]
@@ -149,6 +157,12 @@ def write_onnx(signatures: Mapping[str, Signature], path: Path) -> dict[str, Run
 
 def blame(interface: Interface, error: Exception) -> str:
     """Why a model couldn't be converted, and by which of its layers."""
+    for layer in all_layers(interface.model):
+        if not isinstance(layer, keras.Model) and layer.compute_dtype in ("float16", "bfloat16", "float64"):
+            return (
+                f"expected layers that compute in float32 for LiteRT, got {layer.name} in {layer.compute_dtype}: make "
+                "the model again with the dtype policy float32, and give it these weights."
+            )
     missing = set(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error)))
     if not missing:
         return f"expected a model that LiteRT's converter takes, got: {str(error).strip().splitlines()[0]}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_rnn import streaming
@@ -16,8 +16,7 @@ from keras_rnn.artifacts import Signature
 from keras_rnn.layers import RecurrentLayer
 from keras_rnn.runtimes import Arrays
 
-COLOURS = r"\x1b\[\d+m"  # with which Keras marks an error's text
-LENGTHS = (1, 2, 7, 100)  # time steps of inputs made at random
+NOISE = r"\x1b\[\d+m|\{\{.*?\}\} ?"  # in errors: Keras's colours, TensorFlow's names of graph nodes
 
 
 class ExportError(ValueError):
@@ -26,8 +25,38 @@ class ExportError(ValueError):
 
 def distinct(names: Sequence[str]) -> list[str]:
     """The names as identifiers, those that come again with a number: `lstm`, `lstm_2`."""
-    names = [re.sub(r"\W", "_", name) for name in names]
-    return [f"{name}_{names[: i + 1].count(name)}" if name in names[:i] else name for i, name in enumerate(names)]
+    names = [re.sub(r"\W", "_", name, flags=re.ASCII) for name in names]
+    names = [name if name[:1].isalpha() else f"tensor_{name}" for name in names]  # or TensorFlow gives it another
+    found: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{number}" for number in itertools.count(2))
+        found.append(next(new for new in numbered if new not in (*names, *found)) if name in found else name)
+    return found
+
+
+def reason(error: Exception) -> str:
+    """An error's first line that says something, without what Keras and TensorFlow put before and around it."""
+    before = ("Exception encountered", "Graph execution error", "Detected at node", "<stack traces")
+    lines = [re.sub(NOISE, "", line).strip() for line in str(error).splitlines()]
+    return next((line for line in lines if line and not line.startswith(before)), type(error).__name__)
+
+
+def separate(outputs: Mapping[str, tf.Tensor], first: int = 0) -> dict[str, tf.Tensor]:
+    """The outputs, no two one tensor: of a tensor with two names, CompiledModel knows the last.
+
+    The converter makes one of two that it finds equal; the smaller of a value and what nothing exceeds is another.
+
+    Args:
+        first: 1 if the first output too has another name, as a state of `step`.
+    """
+    separated = {}
+    for number, (name, value) in enumerate(outputs.items(), first):
+        if number and value.dtype == tf.float32:
+            value = tf.minimum(value, tf.float32.max * (1 - number * 2**-20))
+        elif number and value.dtype in (tf.int32, tf.int64):
+            value = tf.minimum(value, value.dtype.max - number)
+        separated[name] = value
+    return separated
 
 
 def is_sequential(model: keras.Model) -> bool:
@@ -49,17 +78,24 @@ def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     return list(layer._flatten_layers())
 
 
+def over_time(tensors: Mapping[str, keras.KerasTensor]) -> set[str]:
+    """The names of those with a time axis of any size."""
+    return {name for name, tensor in tensors.items() if len(tensor.shape) > 1 and tensor.shape[1] is None}
+
+
 class Interface:
     """A model's inputs and outputs by name, and its signatures.
 
     inputs, outputs: Keras tensors by name. What has a time axis has it after the batch, with the size None.
+    inputs_over_time, outputs_over_time: the names of those.
     resources: what the signatures' functions use.
     """
 
     def __init__(self, model: keras.Model):
         if not getattr(model, "inputs", None):
+            got = getattr(model, "name", model)
             raise ExportError(
-                f"expected a model that knows its inputs, Functional or Sequential with keras.Input, got {model.name}: "
+                f"expected a model that knows its inputs, Functional or Sequential with keras.Input, got {got}: "
                 "call it on keras.Input tensors and make a keras.Model of these and the results."
             )
         for layer in all_layers(model):
@@ -74,6 +110,8 @@ class Interface:
         for name, tensor in self.inputs.items():
             if None in tensor.shape[2:]:
                 raise ExportError(f"{name} expected only batch and time to be of any size, got shape {tensor.shape}.")
+        self.inputs_over_time = over_time(self.inputs)
+        self.outputs_over_time = over_time(self.outputs)
         tables = [layer.lookup_table for layer in all_layers(model) if hasattr(layer, "lookup_table")]
         self.resources: list[Any] = [model, *tables]
 
@@ -83,16 +121,11 @@ class Interface:
         structure = values[0] if is_sequential(self.model) else keras.tree.pack_sequence_as(self.model.input, values)
         return dict(zip(self.outputs, keras.tree.flatten(self.model(structure, training=False)), strict=True))
 
-    def has_time(self, name: str) -> bool:
-        """Whether the input or output has a time axis of any size."""
-        shape = (self.inputs if name in self.inputs else self.outputs)[name].shape
-        return len(shape) > 1 and shape[1] is None
-
     def specs(self, batch: int | None, time: tuple[int | None, ...] = (None,)) -> list[tf.TensorSpec]:
         """One for each input; `time` stands in place of its time axis."""
         return [
             tf.TensorSpec(
-                (batch, *(time if self.has_time(name) else tensor.shape[1:2]), *tensor.shape[2:]),
+                (batch, *(time if name in self.inputs_over_time else tensor.shape[1:2]), *tensor.shape[2:]),
                 tensor.dtype,
                 name=name,
             )
@@ -101,24 +134,41 @@ class Interface:
 
     def whole(self, batch: int | None) -> Signature:
         """Inputs -> outputs."""
-        return Signature(lambda **inputs: self.call(inputs), self.specs(batch))
+        return Signature(
+            lambda **inputs: separate(self.call(inputs)) if batch else self.call(inputs), self.specs(batch)
+        )
 
     def padded(self, steps: int) -> Signature:
         """Inputs of `steps` time steps, and `length` int32 (), how many of them count -> outputs; batch 1.
 
         CompiledModel takes static shapes only, but inside they may be dynamic: no layer sees the padding.
         """
-        if not any(self.has_time(name) for name in self.inputs):
-            raise ExportError(f"length={steps} expected an input whose time is None, got {self.shapes()}.")
 
         def function(length, **inputs):
-            inputs = {name: value[:, :length] if self.has_time(name) else value for name, value in inputs.items()}
-            return {name: self._with_static_time(name, value, steps) for name, value in self.call(inputs).items()}
+            inputs = {
+                name: value[:, :length] if name in self.inputs_over_time else value for name, value in inputs.items()
+            }
+            outputs = separate(self.call(inputs))
+            return {name: self._with_static_time(name, value, steps) for name, value in outputs.items()}
 
         return Signature(function, [*self.specs(1, (steps,)), tf.TensorSpec((), tf.int32, name="length")])
 
+    def expect_length(self, steps: int) -> None:
+        """ExportError if `padded` can't be made."""
+        if not isinstance(steps, int) or steps < 1:
+            raise ExportError(f"length expected a number of time steps of 1 or more, got {steps!r}.")
+        self._expect_time(f"length={steps}")
+        if "length" in self.inputs:
+            raise ExportError(f"length={steps} expected inputs of other names, got one called length.")
+        for name, tensor in self.outputs.items():
+            if None in tensor.shape[2:]:
+                raise ExportError(
+                    f"length={steps} expected only the time of outputs to be of any size, "
+                    f"got {name} of shape {tensor.shape}."
+                )
+
     def _with_static_time(self, name: str, value: tf.Tensor, steps: int) -> tf.Tensor:
-        if not self.has_time(name):
+        if name not in self.outputs_over_time:
             return value
         missing = [[0, 0], [0, steps - tf.shape(value)[1]], *[[0, 0]] * (value.shape.rank - 2)]
         return tf.reshape(tf.pad(value, missing), (1, steps, *value.shape[2:]))
@@ -134,16 +184,18 @@ class Interface:
                 )
         if not recurrent:
             raise ExportError(f"step=True expected a recurrent layer of keras_rnn, got {self.model.name} with none.")
-        if not any(self.has_time(name) for name in self.inputs):
-            raise ExportError(f"step=True expected an input whose time is None, got {self.shapes()}.")
+        self._expect_time("step=True")
         zeros = {spec.name: tf.zeros(spec.shape, spec.dtype) for spec in self.specs(1, (1,))}
         stream = streaming.Stream()
         with streaming.reading(stream):
             try:
                 self.call(zeros)
-            except ValueError as error:
-                reason = next(line for line in str(error).splitlines() if " expected " in line)
-                raise ExportError(f"step=True: {re.sub(COLOURS, '', reason)}") from error
+            except Exception as error:  # of any layer
+                raise ExportError(f"step=True: {reason(error)}") from error
+        if taken := stream.new_states.keys() & (self.inputs.keys() | self.outputs.keys()):
+            raise ExportError(
+                f"step=True expected inputs and outputs of other names than {min(taken)}, which is a state."
+            )
         return {name: tf.zeros_like(state) for name, state in stream.new_states.items()}
 
     def step(self, batch: int | None) -> Signature:
@@ -153,51 +205,26 @@ class Interface:
         def function(**inputs):
             stream = streaming.Stream({name: inputs.pop(name) for name in states})
             inputs = {
-                name: tf.expand_dims(value, 1) if self.has_time(name) else value for name, value in inputs.items()
+                name: tf.expand_dims(value, 1) if name in self.inputs_over_time else value
+                for name, value in inputs.items()
             }
             with streaming.reading(stream):
                 outputs = self.call(inputs)
-            outputs = {name: tf.squeeze(value, 1) if self.has_time(name) else value for name, value in outputs.items()}
-            if batch:  # CompiledModel loses an output that is also a state: what nothing exceeds is another tensor
-                outputs = {name: tf.minimum(value, value.dtype.max) for name, value in outputs.items()}
+            outputs = separate(outputs, first=1) if batch else outputs
+            outputs = {
+                name: tf.squeeze(value, 1) if name in self.outputs_over_time else value
+                for name, value in outputs.items()
+            }
             return outputs | stream.new_states
 
         specs = [tf.TensorSpec((batch, state.shape[1]), state.dtype, name=name) for name, state in states.items()]
         return Signature(function, [*self.specs(batch, ()), *specs])
 
-    def shapes(self) -> str:
-        return ", ".join(f"{name} {tensor.shape}" for name, tensor in self.inputs.items())
-
-    def checked(self, sample: Arrays) -> dict[str, np.ndarray]:
-        """A user's inputs as arrays of the right names, types and shapes; ExportError if they aren't."""
-        if set(sample) != set(self.inputs):
-            raise ExportError(f"inputs expected arrays named {', '.join(self.inputs)}, got {', '.join(sample)}.")
-        arrays = {}
-        for spec in self.specs(None):
-            arrays[spec.name] = np.asarray(sample[spec.name]).astype(spec.dtype.as_numpy_dtype)
-            if not spec.shape.is_compatible_with(arrays[spec.name].shape):
-                raise ExportError(f"{spec.name} expected shape {spec.shape}, got {arrays[spec.name].shape}.")
-        return arrays
+    def _expect_time(self, option: str) -> None:
+        if not self.inputs_over_time:
+            shapes = ", ".join(f"{name} {tensor.shape}" for name, tensor in self.inputs.items())
+            raise ExportError(f"{option} expected an input whose time is None, got {shapes}.")
 
     def time_of(self, sample: Arrays) -> int | None:
         """The number of time steps of a sample; None if its length is always the same."""
-        return next((value.shape[1] for name, value in sample.items() if self.has_time(name)), None)
-
-    def random_inputs(self, batch: int = 2) -> Iterator[dict[str, np.ndarray]]:
-        """Inputs of each of LENGTHS: normal numbers, and ids that every embedding has, 0 only at an end."""
-        generator = np.random.default_rng(0)
-        embeddings = [layer for layer in all_layers(self.model) if isinstance(layer, keras.layers.Embedding)]
-        ids = min([layer.input_dim for layer in embeddings], default=2)
-        for length in LENGTHS if any(self.has_time(name) for name in self.inputs) else LENGTHS[:1]:
-            sample = {}
-            for spec in self.specs(batch, (length,)):
-                if spec.dtype == tf.string:
-                    raise ExportError(f"{spec.name} expected inputs= to check with, as for all strings, got none.")
-                if spec.dtype.is_floating:
-                    sample[spec.name] = generator.normal(size=spec.shape).astype(spec.dtype.as_numpy_dtype)
-                else:
-                    numbers = generator.integers(min(1, ids - 1), ids, spec.shape)
-                    if self.has_time(spec.name) and length > 2:
-                        numbers[-1, length - length // 3 :] = 0
-                    sample[spec.name] = numbers.astype(spec.dtype.as_numpy_dtype)
-            yield sample
+        return next((value.shape[1] for name, value in sample.items() if name in self.inputs_over_time), None)

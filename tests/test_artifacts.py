@@ -1,4 +1,4 @@
-"""SavedModel and LiteRT files against the Keras model that they were made from."""
+"""SavedModel and LiteRT files against the functions that they were made from, and what a failing write leaves."""
 
 import errno
 import os
@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_rnn import GRU, LSTM, SimpleRNN, export
+from keras_rnn import GRU, LSTM, SimpleRNN
+from keras_rnn.artifacts import Signature, litert, placed_in, replace, saved_model, write_whole
 
 WORDS, UNITS = 700, 24
 LENGTHS = (1, 2, 31, 32, 33, 70)  # around the size of the blocks of LiteRT's loops
@@ -27,8 +28,17 @@ def make(layer=LSTM, seed=1):
     return keras.Model(ids, keras.layers.Dense(2)(hidden))
 
 
-def function_of(model):
-    return lambda ids: {"both": model(ids, training=False)}
+def serving(function, specs):
+    return {"serving_default": Signature(function, specs)}
+
+
+def signatures_of(model, specs):
+    return serving(lambda ids: {"both": model(ids, training=False)}, specs)
+
+
+def served(folder):
+    """A SavedModel's signature."""
+    return tf.saved_model.load(str(folder)).signatures["serving_default"]
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +50,9 @@ def model():
 def files(model, tmp_path_factory):
     """A folder with the model's SavedModel and LiteRT files."""
     folder = tmp_path_factory.mktemp("files")
-    export.saved_model(function_of(model), IDS, [model], folder / "1")
-    export.litert(function_of(model), ONE_ROW, [model], folder / "model.tflite")
-    export.litert(function_of(model), ONE_ROW, [model], folder / "model_int8.tflite", int8=True)
+    saved_model(signatures_of(model, IDS), [model], folder / "1")
+    for weights in ("float32", "int8"):
+        litert(signatures_of(model, ONE_ROW), [model], folder / f"{weights}.tflite", weights=weights)
     return folder
 
 
@@ -71,35 +81,34 @@ def test_the_saved_model_equals_the_model(model, files):
 def test_the_saved_model_holds_copies(model, tmp_path):
     """Training that goes on doesn't change what was written."""
     other = make(seed=2)
-    export.saved_model(function_of(other), IDS, [other], tmp_path / "1")
+    saved_model(signatures_of(other, IDS), [other], tmp_path / "1")
     before = np.array(other(rows(5), training=False))
     other.set_weights(model.get_weights())
-    serve = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
-    np.testing.assert_allclose(serve(ids=tf.constant(rows(5)))["both"], before, atol=1e-6)
+    np.testing.assert_allclose(served(tmp_path / "1")(ids=tf.constant(rows(5)))["both"], before, atol=1e-6)
 
 
 def test_litert_equals_the_model_at_every_length(model, files):
-    run = runner(files / "model.tflite")
+    run = runner(files / "float32.tflite")
     for length in (*LENGTHS, *LENGTHS):
         np.testing.assert_allclose(run(rows(length)), model(rows(length), training=False), atol=1e-5)
 
 
 def test_int8_is_smaller_and_close(model, files):
-    run = runner(files / "model_int8.tflite")
+    run = runner(files / "int8.tflite")
     expected = np.concatenate([np.array(model(rows(length), training=False)) for length in LENGTHS])
     found = np.concatenate([run(rows(length)) for length in LENGTHS])
     again = np.concatenate([run(rows(length)) for length in LENGTHS])
     np.testing.assert_array_equal(found, again)
     error = np.abs(found - expected).max()
     assert 1e-7 < error < 0.05 * np.abs(expected).max()  # not 0, which would be a file that isn't quantised
-    sizes = [(files / name).stat().st_size for name in ("model.tflite", "model_int8.tflite")]
+    sizes = [(files / f"{weights}.tflite").stat().st_size for weights in ("float32", "int8")]
     assert sizes[1] < 0.5 * sizes[0]
 
 
 @pytest.mark.parametrize("layer", [SimpleRNN, GRU], ids=lambda layer: layer.__name__)
 def test_litert_of_the_other_layers(layer, tmp_path):
     model = make(layer)
-    export.litert(function_of(model), ONE_ROW, [model], tmp_path / "model.tflite")
+    litert(signatures_of(model, ONE_ROW), [model], tmp_path / "model.tflite")
     run = runner(tmp_path / "model.tflite")
     for length in (33, 3, 33):
         np.testing.assert_allclose(run(rows(length)), model(rows(length), training=False), atol=1e-5)
@@ -107,21 +116,56 @@ def test_litert_of_the_other_layers(layer, tmp_path):
 
 def test_builtin_operators_only(files, tmp_path):
     """Anything else fails when it is written, not when it is used."""
-    for name in ("model.tflite", "model_int8.tflite"):
-        assert b"Flex" not in (files / name).read_bytes()
-    text = [tf.TensorSpec((1,), tf.string, name="text")]
+    for weights in ("float32", "int8"):
+        assert b"Flex" not in (files / f"{weights}.tflite").read_bytes()
+    lower = serving(lambda text: {"lower": tf.strings.lower(text)}, [tf.TensorSpec((1,), tf.string, name="text")])
     with pytest.raises(Exception, match=r"StringLower|neither a custom op nor a flex op"):
-        export.litert(lambda text: {"lower": tf.strings.lower(text)}, text, [], tmp_path / "model.tflite")
+        litert(lower, [], tmp_path / "model.tflite")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_each_signature_is_a_function_of_its_own(tmp_path):
+    """Other inputs, other outputs, one file; the weights are shared."""
+    table = tf.Variable(tf.random.normal((1000, 4)))
+    signatures = {
+        "serving_default": Signature(lambda ids: {"row": tf.gather(table, ids)}, ONE_ROW),
+        "scale": Signature(
+            lambda ids, by: {"row": tf.gather(table, ids) * by, "twice": 2 * by},
+            [*ONE_ROW, tf.TensorSpec((), tf.float32, name="by")],
+        ),
+    }
+    saved_model(signatures, [table], tmp_path / "1")
+    litert(signatures, [table], tmp_path / "model.tflite")
+    loaded, interpreter = tf.saved_model.load(str(tmp_path / "1")), Interpreter(str(tmp_path / "model.tflite"))
+    ids, by = np.array([[3, 1]], np.int32), np.array(0.5, np.float32)
+    for name, inputs, scale in (("serving_default", {"ids": ids}, 1), ("scale", {"ids": ids, "by": by}, 0.5)):
+        found = loaded.signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
+        np.testing.assert_allclose(found["row"], table.numpy()[ids] * scale)
+        found = interpreter.get_signature_runner(name)(**inputs)
+        np.testing.assert_allclose(found["row"], table.numpy()[ids] * scale)
+    assert found["twice"] == 1
+    assert (tmp_path / "model.tflite").stat().st_size < 1.5 * 4 * 4000
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"weights": "int4"}, "weights expected one of float32, float16, int8, full_int8, got 'int4'."),
+        ({"weights": "full_int8"}, 'weights="full_int8" expected samples of the inputs, got none.'),
+    ],
+)
+def test_what_litert_files_cannot_be(options, sentence, tmp_path):
+    with pytest.raises(ValueError) as caught:
+        litert(serving(constant(1), ONE_ROW), [], tmp_path / "model.tflite", **options)
+    assert str(caught.value) == sentence and list(tmp_path.iterdir()) == []
 
 
 def test_tables_travel_with_the_saved_model(tmp_path):
     initializer = tf.lookup.KeyValueTensorInitializer(["a", "b"], tf.constant([2, 3]))
     table = tf.lookup.StaticHashTable(initializer, 1)
     text = [tf.TensorSpec((None,), tf.string, name="text")]
-    export.saved_model(lambda text: {"ids": table.lookup(text)}, text, [table], tmp_path / "deep" / "1")
-    serve = tf.saved_model.load(str(tmp_path / "deep" / "1")).signatures["serving_default"]
-    assert serve(text=tf.constant(["b", "x", "a"]))["ids"].numpy().tolist() == [3, 1, 2]
+    saved_model(serving(lambda text: {"ids": table.lookup(text)}, text), [table], tmp_path / "deep" / "1")
+    assert served(tmp_path / "deep" / "1")(text=tf.constant(["b", "x", "a"]))["ids"].numpy().tolist() == [3, 1, 2]
 
 
 def constant(value):
@@ -129,33 +173,36 @@ def constant(value):
 
 
 def value_in(folder):
-    serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    return int(serve(ids=tf.constant([[1]]))["value"][0])
+    return int(served(folder)(ids=tf.constant([[1]]))["value"][0])
 
 
 def broken(ids):
     raise ZeroDivisionError
 
 
+def disk_full(*arguments, **options):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_a_new_saved_model_replaces_the_old_one_and_a_failing_one_does_not(tmp_path, monkeypatch):
     folder = tmp_path / "1"
-    export.saved_model(constant(1), IDS, [], folder)
+    saved_model(serving(constant(1), IDS), [], folder)
     (tmp_path / "1.partial").mkdir()  # of an export that was killed
     (tmp_path / "1.partial" / "half").touch()
-    export.saved_model(constant(2), IDS, [], folder)
+    saved_model(serving(constant(2), IDS), [], folder)
     assert value_in(folder) == 2 and list(tmp_path.iterdir()) == [folder]
 
     with pytest.raises(ZeroDivisionError):
-        export.saved_model(broken, IDS, [], folder)
+        saved_model(serving(broken, IDS), [], folder)
     save = tf.saved_model.save
 
     def save_half(*arguments, **options):
         save(*arguments, **options)
-        raise OSError(errno.ENOSPC, "No space left on device")
+        disk_full()
 
     monkeypatch.setattr(tf.saved_model, "save", save_half)
     with pytest.raises(OSError, match="No space left"):
-        export.saved_model(constant(3), IDS, [], folder)
+        saved_model(serving(constant(3), IDS), [], folder)
     assert value_in(folder) == 2 and list(tmp_path.iterdir()) == [folder]
 
 
@@ -163,21 +210,126 @@ def test_a_failing_litert_export_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "model.tflite"
     path.write_bytes(b"old")
     with pytest.raises(ZeroDivisionError):
-        export.litert(broken, ONE_ROW, [], path)
+        litert(serving(broken, ONE_ROW), [], path)
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == [path.name]
 
     def write_half(self, content):
         with open(self, "wb") as file:
             file.write(content[:9])
-        raise OSError(errno.ENOSPC, "No space left on device")
+        disk_full()
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", write_half)
         with pytest.raises(OSError, match="No space left"):
-            export.litert(constant(1), ONE_ROW, [], path)
+            litert(serving(constant(1), ONE_ROW), [], path)
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == [path.name]
     with path.open("rb") as reader:  # who reads the old file meanwhile reads it to its end
-        export.litert(constant(1), ONE_ROW, [], path)
+        litert(serving(constant(1), ONE_ROW), [], path)
         assert reader.read() == b"old"
     run = Interpreter(model_content=path.read_bytes()).get_signature_runner()
     assert run(ids=np.array([[1]], np.int32))["value"].tolist() == [1] and os.listdir(tmp_path) == [path.name]
+
+
+# A folder of several files.
+
+
+def tree(folder):
+    """The files under a folder and their content."""
+    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def fill(folder, content):
+    (folder / "1").mkdir()
+    (folder / "1" / content).write_text(content)
+    (folder / "model.tflite").write_text(content)
+
+
+def test_a_folder_takes_its_place_whole(tmp_path):
+    folder = tmp_path / "deep" / "models"
+    with placed_in(folder) as beside:
+        fill(beside, "first")
+        assert not folder.exists()
+    assert tree(tmp_path) == {"deep/models/1/first": "first", "deep/models/model.tflite": "first"}
+
+
+def test_files_in_a_folder_are_replaced_and_others_stay(tmp_path):
+    """All of a folder, so that no file of an old SavedModel is left in the new one."""
+    folder = tmp_path / "models"
+    with placed_in(folder) as beside:
+        fill(beside, "first")
+    (folder / "mine.txt").write_text("mine")
+    with placed_in(folder) as beside:
+        fill(beside, "second")
+        assert tree(folder)["1/first"] == "first"
+        assert folder in beside.parents  # a rename from elsewhere fails if the folder is a mounted one
+    assert tree(tmp_path) == {
+        "models/1/second": "second",
+        "models/mine.txt": "mine",
+        "models/model.tflite": "second",
+    }
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_an_error_leaves_a_folder_as_it_was(existing, tmp_path):
+    folder = tmp_path / "models"
+    if existing:
+        with placed_in(folder) as beside:
+            fill(beside, "first")
+    before = tree(tmp_path)
+    with pytest.raises(ZeroDivisionError), placed_in(folder) as beside:
+        fill(beside, "second")
+        raise ZeroDivisionError
+    assert tree(tmp_path) == before and list(tmp_path.iterdir()) == ([folder] if existing else [])
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_what_a_killed_write_left_is_gone_after_the_next(existing, tmp_path, monkeypatch):
+    folder = tmp_path / "models"
+    if existing:
+        with placed_in(folder) as beside:
+            fill(beside, "first")
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *arguments, **options: None)  # as if killed: nobody tidies up
+        with pytest.raises(ZeroDivisionError), placed_in(folder) as beside:
+            fill(beside, "killed")
+            raise ZeroDivisionError
+    assert "killed" in str(tree(tmp_path))
+    with placed_in(folder) as beside:
+        fill(beside, "second")
+    assert tree(tmp_path) == {"models/1/second": "second", "models/model.tflite": "second"}
+
+
+def test_a_replacement_killed_between_its_two_renames_leaves_nothing(tmp_path):
+    """The old folder was aside, the new one not yet in its place."""
+    (tmp_path / "1.replaced.partial").mkdir()
+    (tmp_path / "1.replaced.partial" / "old").touch()
+    (tmp_path / "source").mkdir()
+    replace(tmp_path / "source", tmp_path / "1")
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+def test_the_working_folder(tmp_path, monkeypatch):
+    """It has a name that can't be seen."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with placed_in(Path(".")) as beside:
+        fill(beside, "first")
+    assert tree(tmp_path) == {"here/1/first": "first", "here/model.tflite": "first"}
+
+
+@pytest.mark.parametrize("path", ["file", "file/models"])
+def test_a_file_in_the_place_of_a_folder(path, tmp_path):
+    """Said before anything is made."""
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(NotADirectoryError, match=r"file"), placed_in(tmp_path / path):
+        raise ZeroDivisionError
+    assert tree(tmp_path) == {"file": "mine"}
+
+
+def test_a_file_is_written_whole_or_not(tmp_path, monkeypatch):
+    path = tmp_path / "deep" / "file"
+    write_whole(path, b"first")
+    monkeypatch.setattr(os, "replace", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, b"second")
+    assert path.read_bytes() == b"first" and list(path.parent.iterdir()) == [path]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from keras_rnn.cells import RecurrentCell, WithWeights
-from keras_rnn.fast_paths import cudnn, litert
+from keras_rnn.fast_paths import cudnn, gradient, litert
 from keras_rnn.sequence import scan, unrolled_loop, while_loop
 
 
@@ -107,6 +107,9 @@ def run(
         )
     stays_here = training and not cudnn.available()  # a graph to train with isn't taken to another machine
     if rnn_mode is None or use_cudnn is False or _tracing_for or stays_here or inputs.shape[0] == 1:
+        by_hand = training and not _tracing_for and inputs.shape[0] != 1 and not (unroll or masks or recurrent_masks)
+        if by_hand and gradient.takes(cell, inputs):
+            return gradient.run(cell, inputs, initial_states, weights, mask, last_output=last_output, **options)
         return loop(inputs, initial_states, weights, mask)
     return cudnn.kernel_or_loop(
         rnn_mode, loop, inputs, initial_states, weights, mask, differentiable=training, **options

@@ -1,0 +1,117 @@
+"""The loop with its gradient by hand, to train with.
+
+Automatic differentiation saves every product and sum of every step, and at each step adds a gradient as large as the
+weights. Here the forward loop saves states and gates; the backward loop makes the gradients of the states and of what
+goes into the gates; those of kernel, recurrent kernel, bias and inputs are then one product each for many steps. The
+steps are in `formulas`, the loops in `blocks`, which this file takes in one of two ways:
+
+    few numbers     the whole sequence is one block and XLA compiles its loops, because to start an operator takes
+                    longer than to run it. XLA compiles for one shape, a second or two, so that batch and time must be
+                    known when the graph is built.
+    many numbers    block after block: starting an operator is nothing to running it, and what is computed for a block
+                    at once stays in the processor's cache.
+
+A second derivative is TensorFlow's own, of a loop without all this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from keras_rnn.cells import RecurrentCell
+from keras_rnn.fast_paths.blocks import Passes
+from keras_rnn.fast_paths.formulas import Tensors, formula_of
+
+XLA_NUMBERS = 2048  # batch * units up to which XLA is the faster way
+
+
+def takes(cell: RecurrentCell, inputs: tf.Tensor) -> bool:
+    """Whether `run` computes what `cell` does without dropout of hidden states."""
+    return formula_of(cell) is not None and inputs.dtype == tf.float32
+
+
+def run(
+    cell: RecurrentCell,
+    inputs: tf.Tensor,
+    initial_states: Sequence[tf.Tensor],
+    weights: dict[str, tf.Tensor | None],
+    mask: tf.Tensor | None,
+    *,
+    last_output: tf.Tensor | None = None,
+    go_backwards: bool = False,
+    zero_output_for_mask: bool = False,
+    return_all_outputs: bool = True,
+) -> tuple[tf.Tensor, tf.Tensor | None, list[tf.Tensor]]:
+    """A cell that `takes` the inputs `(time, batch, features)`, over them. `weights` are the cell's kernel,
+    recurrent_kernel and bias; the other arguments and the results are those of `sequence.scan`."""
+    if go_backwards:
+        inputs = tf.reverse(inputs, [0])
+        mask = None if mask is None else tf.reverse(mask, [0])
+    small = by_xla(inputs, cell.units)
+    passes = Passes(formula_of(cell), cell.activation, mask, return_all_outputs, as_one_block=small)
+    results = with_gradient(passes, [inputs, *biases_together(**weights), *initial_states])
+    hidden, states = (results[0], results[1:]) if return_all_outputs else (None, results)
+    if mask is None:
+        return states[0], hidden, states
+    # Before its first step a row repeats `last_output`, and not its initial state.
+    seen = mask if zero_output_for_mask else tf.cumsum(tf.cast(mask, tf.int32)) > 0
+    before = tf.zeros_like(states[0]) if last_output is None or zero_output_for_mask else last_output
+    last = tf.where(tf.expand_dims(seen[-1], -1), states[0], before)
+    return last, tf.where(tf.expand_dims(seen, -1), hidden, before) if return_all_outputs else None, states
+
+
+def by_xla(inputs: tf.Tensor, units: int) -> bool:
+    """Whether XLA is the faster way for these shapes, and will be asked for no others."""
+    time, batch, _ = inputs.shape
+    known = time is not None and batch is not None and not tf.executing_eagerly()
+    return known and batch * units <= XLA_NUMBERS
+
+
+def biases_together(kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor | None) -> Tensors:
+    """Kernel, bias, recurrent kernel, and of a GRU the one bias that can't be added to the inputs' product: that of
+    the candidate, which its reset gate multiplies."""
+    gates = kernel.shape[1] // recurrent_kernel.shape[0]
+    if gates != 3:
+        return [kernel, tf.zeros([kernel.shape[1]], kernel.dtype) if bias is None else bias, recurrent_kernel]
+    bias = tf.zeros([2, kernel.shape[1]], kernel.dtype) if bias is None else bias
+    *gates, candidate = tf.split(bias[1], gates)
+    return [kernel, bias[0] + tf.concat([*gates, tf.zeros_like(candidate)], 0), recurrent_kernel, candidate]
+
+
+def with_gradient(passes: Passes, arguments: Tensors) -> Tensors:
+    """The results of `passes` for its differentiable arguments, with their gradient by hand."""
+    forward, backward = passes.forward, passes.backward
+    if passes.as_one_block:
+        forward, backward = (tf.function(way, jit_compile=True, autograph=False) for way in (forward, backward))
+
+    @tf.custom_gradient
+    def results(*arguments):
+        values, saved = forward(arguments)
+
+        def gradient(*of_results):
+            @tf.custom_gradient
+            def derivative(*arguments_and_gradients):
+                values = backward(arguments, of_results, saved)
+                return values, lambda *upstream: second_derivative(
+                    passes, len(arguments), arguments_and_gradients, upstream
+                )
+
+            return derivative(*arguments, *of_results)
+
+        return values, gradient
+
+    return results(*arguments)
+
+
+def second_derivative(passes: Passes, count: int, arguments_and_gradients: Tensors, upstream: Tensors) -> Tensors:
+    """The gradient of the gradient: of the first `count` tensors' by all of them, times `upstream`."""
+    arguments, of_results = arguments_and_gradients[:count], arguments_and_gradients[count:]
+    with tf.GradientTape() as second:
+        second.watch(arguments_and_gradients)
+        with tf.GradientTape() as first:
+            first.watch(arguments)
+            values = passes.plain(arguments)
+        derivative = first.gradient(values, arguments, of_results, tf.UnconnectedGradients.ZERO)
+    return second.gradient(derivative, arguments_and_gradients, upstream, tf.UnconnectedGradients.ZERO)

@@ -1,0 +1,222 @@
+"""The gradient by hand against the plain loop that TensorFlow differentiates, on random numbers."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_rnn
+from keras_rnn import fast_paths
+from keras_rnn.cells import WithWeights
+from keras_rnn.fast_paths import blocks, gradient
+from keras_rnn.sequence import scan
+
+BATCH, FEATURES, UNITS = 3, 2, 4
+CELLS = {
+    "SimpleRNN": keras_rnn.SimpleRNNCell(UNITS),
+    "relu": keras_rnn.SimpleRNNCell(UNITS, activation="relu"),
+    "LSTM": keras_rnn.LSTMCell(UNITS),
+    "GRU": keras_rnn.GRUCell(UNITS),
+    "LSTM without bias": keras_rnn.LSTMCell(UNITS, use_bias=False),
+    "GRU without bias": keras_rnn.GRUCell(UNITS, use_bias=False),
+}
+OPTIONS = [
+    {},
+    {"return_all_outputs": False},
+    {"go_backwards": True},
+    {"zero_output_for_mask": True},
+    {"zero_output_for_mask": True, "return_all_outputs": False, "go_backwards": True},
+]
+every_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
+every_way = pytest.mark.parametrize("way", ["eager", "blocks", "unknown shapes", "one block by XLA", "blocks in XLA"])
+masked_or_not = pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+
+
+@pytest.fixture(autouse=True)
+def short_blocks(monkeypatch):
+    monkeypatch.setattr(blocks, "STEPS", 4)
+
+
+def data(cell, time, masked):
+    """Inputs, initial states, weights and mask; one row of the mask is masked throughout, another one begins late."""
+    if not cell.built:
+        cell.build((BATCH, FEATURES))
+    rng = np.random.default_rng(time)
+    weights = {name: getattr(cell, name) for name in ("kernel", "recurrent_kernel", "bias")}
+    for name, weight in weights.items():
+        weights[name] = None if weight is None else tf.constant(rng.normal(size=weight.shape, scale=0.7), tf.float32)
+    inputs = tf.constant(rng.normal(size=(time, BATCH, FEATURES)), tf.float32)
+    states = [tf.constant(rng.normal(size=(BATCH, UNITS)), tf.float32) for _ in cell.state_names]
+    mask = rng.random((time, BATCH)) < 0.6
+    mask[:, 0], mask[: time // 2, 1] = False, False
+    return inputs, states, weights, tf.constant(mask) if masked else None
+
+
+def plain(cell, inputs, states, weights, mask, **options):
+    fixed = WithWeights(cell, **weights)
+    return scan(lambda now, states: fixed.step(now, states)[1], fixed.project(inputs), states, mask, **options)
+
+
+def tensors_of(structure):
+    return [tensor for tensor in tf.nest.flatten(structure) if tensor is not None]
+
+
+def loss_of(values):
+    """Another factor for each number, without which two gradients could be swapped, and squares for the second."""
+    numbers = tf.concat([tf.reshape(value, [-1]) for value in values], 0)
+    factors = tf.sin(1.7 * tf.range(tf.cast(tf.size(numbers), tf.float32)))
+    return tf.reduce_sum(factors * (numbers + tf.square(numbers)))
+
+
+def values_and_gradients(run, cell, inputs, states, weights, mask, **options):
+    sources = tensors_of((inputs, states, weights))
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        values = tensors_of(run(cell, inputs, states, weights, mask, **options))
+        loss = loss_of(values)
+    return values, tape.gradient(loss, sources, unconnected_gradients="zero")
+
+
+def by(way, function, cell, inputs, states, weights, mask, monkeypatch, **options):
+    """`function` of these, in the kind of graph that `way` says."""
+    if way == "eager":
+        return function(gradient.run, cell, inputs, states, weights, mask, **options)
+    if way != "one block by XLA":
+        monkeypatch.setattr(gradient, "XLA_NUMBERS", 0)
+
+    def hidden(tensor, sizes):  # of a tensor, those sizes that aren't weights'
+        return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=sizes) if way == "unknown shapes" else tensor
+
+    @tf.function(jit_compile=way == "blocks in XLA", autograph=False)
+    def graph(inputs, states, weights, mask):
+        inputs = hidden(inputs, [None, None, FEATURES])
+        states = [hidden(state, [None, UNITS]) for state in states]
+        mask = None if mask is None else hidden(mask, [None, None])
+        return function(gradient.run, cell, inputs, states, weights, mask, **options)
+
+    return graph(inputs, states, weights, mask)
+
+
+def assert_close(got, expected, tolerance=2e-5):
+    for a, b in zip(tf.nest.flatten(got), tf.nest.flatten(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=tolerance)
+
+
+@masked_or_not
+@every_way
+@every_cell
+def test_values_and_gradients_are_the_plain_loops(cell, way, masked, monkeypatch):
+    arguments = data(cell, 11, masked)
+    expected = values_and_gradients(plain, cell, *arguments)
+    assert_close(by(way, values_and_gradients, cell, *arguments, monkeypatch), expected)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@masked_or_not
+@every_cell
+def test_every_option_is_the_plain_loops(cell, masked, options, monkeypatch):
+    arguments = data(cell, 6, masked)
+    expected = values_and_gradients(plain, cell, *arguments, **options)
+    assert_close(by("blocks", values_and_gradients, cell, *arguments, monkeypatch, **options), expected)
+
+
+@pytest.mark.parametrize("time", [1, 3, 4, 5, 8, 9])
+@pytest.mark.parametrize("way", ["blocks", "unknown shapes"])
+@masked_or_not
+def test_every_number_of_steps(way, time, masked, monkeypatch):
+    cell = CELLS["LSTM"]
+    arguments = data(cell, time, masked)
+    expected = values_and_gradients(plain, cell, *arguments)
+    assert_close(by(way, values_and_gradients, cell, *arguments, monkeypatch), expected)
+
+
+@masked_or_not
+def test_a_masked_step_repeats_the_output_before_the_sequence(masked):
+    cell = CELLS["GRU"]
+    arguments = data(cell, 6, masked)
+    for options in OPTIONS:
+        options = options | {"last_output": tf.fill((BATCH, UNITS), 7.0)}
+        assert_close(
+            tensors_of(gradient.run(cell, *arguments, **options)), tensors_of(plain(cell, *arguments, **options))
+        )
+
+
+def second_derivative(run, cell, inputs, states, weights, mask, **options):
+    sources = tensors_of((inputs, states, weights))
+    with tf.GradientTape() as second:
+        second.watch(sources)
+        _, gradients = values_and_gradients(run, cell, inputs, states, weights, mask, **options)
+        loss = loss_of(gradients)
+    return second.gradient(loss, sources)
+
+
+@pytest.mark.parametrize("way", ["eager", "blocks", "one block by XLA"])
+@every_cell
+def test_second_derivative_is_the_plain_loops(cell, way, monkeypatch):
+    arguments = data(cell, 5, masked=True)
+    expected = second_derivative(plain, cell, *arguments)
+    assert_close(by(way, second_derivative, cell, *arguments, monkeypatch), expected, 2e-3)
+
+
+def test_a_tape_that_stays_gives_the_gradient_twice():
+    inputs, states, weights, mask = data(CELLS["LSTM"], 9, masked=True)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(inputs)
+        loss = loss_of(tensors_of(gradient.run(CELLS["LSTM"], inputs, states, weights, mask)))
+    assert_close(tape.gradient(loss, inputs), tape.gradient(loss, inputs), 0)
+
+
+def operators_of(layer, shape, training=True):
+    """The operators of a graph of `layer`, and whether XLA compiles any of it."""
+    function = tf.function(lambda inputs: layer(inputs, training=training), autograph=False)
+    graph = function.get_concrete_function(tf.TensorSpec(shape)).graph.as_graph_def()
+    nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
+    return {node.op for node in nodes}, any("_XlaMustCompile" in inner.attr for inner in graph.library.function)
+
+
+def by_hand(layer, shape, monkeypatch, training=True):
+    taken = []
+    run = gradient.run
+    monkeypatch.setattr(gradient, "run", lambda *arguments, **options: taken.append(1) or run(*arguments, **options))
+    _, xla = operators_of(layer, shape, training)
+    return bool(taken), xla
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "training", "expected"),
+    [
+        (keras_rnn.LSTM(4), (2, 6, 3), True, (True, True)),
+        (keras_rnn.LSTM(4), (None, 6, 3), True, (True, False)),
+        (keras_rnn.LSTM(4), (2, None, 3), True, (True, False)),
+        (keras_rnn.LSTM(4), (513, 6, 3), True, (True, False)),
+        (keras_rnn.LSTM(4), (2, 6, 3), False, (False, False)),
+        (keras_rnn.LSTM(4, dropout=0.2), (2, 6, 3), True, (True, True)),
+        (keras_rnn.LSTM(4, recurrent_dropout=0.2), (2, 6, 3), True, (False, False)),
+        (keras_rnn.LSTM(4, dropout=0.2, implementation=1), (2, 6, 3), True, (False, False)),
+        (keras_rnn.LSTM(4, activation="relu"), (2, 6, 3), True, (False, False)),
+        (keras_rnn.GRU(4, reset_after=False), (2, 6, 3), True, (False, False)),
+        (keras_rnn.SimpleRNN(4, activation="sigmoid"), (2, 6, 3), True, (False, False)),
+        (keras_rnn.SimpleRNN(4, dtype="float64"), (2, 6, 3), True, (False, False)),
+        (keras_rnn.SimpleRNN(4, dtype="mixed_float16"), (2, 6, 3), True, (False, False)),
+        (keras_rnn.GRU(4, unroll=True), (2, 6, 3), True, (False, False)),
+    ],
+)
+def test_which_layers_and_shapes_take_it(layer, shape, training, expected, monkeypatch):
+    assert by_hand(layer, shape, monkeypatch, training) == expected
+
+
+def test_nothing_for_litert_is_compiled_by_xla(monkeypatch):
+    with fast_paths.tracing_for(fast_paths.LiteRT()):
+        assert by_hand(keras_rnn.GRU(4), (1, 6, 3), monkeypatch) == (False, False)
+
+
+def test_a_model_trains_and_is_saved(tmp_path):
+    """With keras.Model.fit: batches of two sizes, the custom gradient inside of what Keras compiles and saves."""
+    model = keras.Sequential([keras.layers.Input((None, FEATURES)), keras_rnn.LSTM(UNITS), keras.layers.Dense(1)])
+    rng = np.random.default_rng(0)
+    inputs, targets = rng.normal(size=(10, 7, FEATURES)), rng.normal(size=(10, 1))
+    model.compile("sgd", "mse", jit_compile=False)
+    losses = model.fit(inputs, targets, batch_size=4, epochs=8, verbose=0, shuffle=False).history["loss"]
+    assert losses[-1] < losses[0]
+    model.save(tmp_path / "model.keras")
+    assert_close(keras.models.load_model(tmp_path / "model.keras")(inputs), model(inputs))
