@@ -98,6 +98,7 @@ def litert(
     *,
     weights: str = "float32",
     samples: Mapping[str, Sequence[Mapping[str, np.ndarray]]] | None = None,
+    fused_lstm: bool = False,
 ) -> None:
     """Writes a LiteRT file with builtin operators only; an existing `path` is replaced.
 
@@ -107,13 +108,14 @@ def litert(
         weights: "float32"; "float16"; "int8": 8-bit integers with a scale for each output (dynamic range);
             "full_int8": activations too.
         samples: typical inputs of each signature, by which "full_int8" finds the ranges of the activations.
+        fused_lstm: LSTMs as LiteRT's one operator, which CompiledModel doesn't load.
     """
     if weights not in WEIGHTS:
         raise ValueError(f"weights expected one of {', '.join(WEIGHTS)}, got {weights!r}.")
     if weights == "full_int8" and not samples:
         raise ValueError('weights="full_int8" expected samples of the inputs, got none.')
     with tempfile.TemporaryDirectory() as folder:
-        with fast_paths.tracing_for(fast_paths.LiteRT(full_int8=weights == "full_int8")):
+        with fast_paths.tracing_for(fast_paths.LiteRT(weights == "full_int8", fused_lstm)):
             saved_model(signatures, resources, Path(folder) / "model")
         converter = tf.lite.TFLiteConverter.from_saved_model(f"{folder}/model", signature_keys=list(signatures))
         if weights != "float32":

@@ -59,6 +59,7 @@ def export(
     formats: Iterable[str] = ("saved_model", "litert"),
     step: bool = False,
     length: int | None = None,
+    fused_lstm: bool = False,
     inputs: Sequence[Arrays] | None = None,
 ) -> dict[str, Exported]:
     """Writes `model` for other programs, once each file has given its answers.
@@ -81,6 +82,8 @@ def export(
             (zeros at the beginning) -> one step of the outputs and the new states under the same names.
         length: add to the LiteRT files the signature `padded`, which Android's and the browser's CompiledModel can
             load: inputs of this many time steps, and `length` int32 (), how many of them count.
+        fused_lstm: in the LiteRT files, make LSTMs without mask or given states LiteRT's one operator for them, for
+            microcontrollers; CompiledModel doesn't load such a file. It begins each call with zeros, as the loop does.
         inputs: to check with, arrays with a batch dimension by the inputs' names; needed for `litert_full_int8`, which
             finds ranges by them. Without them random ones are made.
 
@@ -92,6 +95,10 @@ def export(
         raise ExportError(f"formats expected some of {', '.join(FILES)}, got {formats}.")
     if "litert_full_int8" in formats and not inputs:
         raise ExportError("litert_full_int8 expected inputs=, by which to find the ranges of activations, got none.")
+    if fused_lstm and "litert_full_int8" in formats:
+        raise ExportError(
+            "fused_lstm=True expected formats without litert_full_int8, got it: 8 bits can't empty states."
+        )
     interface = Interface(model)
     if length is not None:
         interface.expect_length(length)
@@ -102,12 +109,20 @@ def export(
         agreement.expect_padding(interface, cases, length)
     folder = Path(folder)
     with artifacts.placed_in(folder) as beside:
-        written = [write(name, interface, cases, beside / FILES[name], step, length) for name in formats]
+        options = {"step": step, "length": length, "fused_lstm": fused_lstm}
+        written = [write(name, interface, cases, beside / FILES[name], **options) for name in formats]
     return {name: replace(exported, path=folder / FILES[name]) for name, exported in zip(formats, written, strict=True)}
 
 
 def write(
-    name: str, interface: Interface, cases: Sequence[Case], path: Path, step: bool, length: int | None
+    name: str,
+    interface: Interface,
+    cases: Sequence[Case],
+    path: Path,
+    *,
+    step: bool,
+    length: int | None,
+    fused_lstm: bool,
 ) -> Exported:
     """One format, checked."""
     any_batch = name in ("saved_model", "onnx")
@@ -118,26 +133,30 @@ def write(
         signatures["padded"] = interface.padded(length)
     if step:
         signatures["step"] = interface.step(batch)
-    match name:
-        case "saved_model":
-            artifacts.saved_model(signatures, interface.resources, path)
-            runtime = [runtimes.saved_model(path)]
-        case "onnx":
-            runtime = [write_onnx(signatures, path)]
-        case _:
-            samples = None
-            if name == "litert_full_int8":
-                samples = agreement.typical_inputs(interface, signatures, cases, length)
-            try:
-                artifacts.litert(signatures, interface.resources, path, weights=WEIGHTS[name], samples=samples)
-            except OSError:  # a full disk, say
-                raise
-            except Exception as error:  # of the converter, which has several
-                raise ExportError(blame(interface, error)) from error
-            runtime = [runtimes.litert(path), runtimes.compiled(path)]
+    if name == "saved_model":
+        artifacts.saved_model(signatures, interface.resources, path)
+        runtime = [runtimes.saved_model(path)]
+    elif name == "onnx":
+        runtime = [write_onnx(signatures, path)]
+    else:
+        full = name == "litert_full_int8"
+        samples = agreement.typical_inputs(interface, signatures, cases, length) if full else None
+        try:
+            artifacts.litert(
+                signatures,
+                interface.resources,
+                path,
+                weights=WEIGHTS[name],
+                samples=samples,
+                fused_lstm=fused_lstm,
+            )
+        except OSError:  # a full disk, say
+            raise
+        except Exception as error:  # of the converter, which has several
+            raise ExportError(blame(interface, error)) from error
+        runtime = [runtimes.litert(path)] if fused_lstm else [runtimes.litert(path), runtimes.compiled(path)]
     apart = [agreement.check(interface, runners, cases, TOLERANCES[name], length, name) for runners in runtime]
-    size = artifacts.size_of(path)
-    return Exported(path, size, tuple(signatures), max(apart))
+    return Exported(path, artifacts.size_of(path), tuple(signatures), max(apart))
 
 
 def write_onnx(signatures: Mapping[str, Signature], path: Path) -> dict[str, Runner]:

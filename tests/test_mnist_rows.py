@@ -21,22 +21,19 @@ from apps.pipeline.distortion import Distortion
 from apps.pipeline.picture_datasets import LabelledPictures
 from apps.pipeline.pictures import Labels
 
-# The converter's, of the interpreter by which it finds the ranges of activations.
-pytestmark = pytest.mark.filterwarnings(r"ignore:\s*Warning. tf\.lite\.Interpreter is deprecated:UserWarning")
-
 LITTLE = Distortion(shift=1.0, turn=5.0, scaling=0.05, shear=0.05, waves=0.3)
-SMALL = {"units": 8, "epochs": 2, "batch_size": 16, "learning_rate": 0.03, "distortion": LITTLE}
-ARTIFACTS = tuple(publishing.FILES)
+SMALL = {"units": 8, "epochs": 2, "batch_size": 50, "learning_rate": 0.03, "distortion": LITTLE}
+ARTIFACTS = ("saved_model", "litert", "litert_int8")  # test_saved_models.py looks at all of the shipped model's
 CLASSES = ("eins", "minus", "seven")
-LINES = {"eins": [(50, 10), (50, 90)], "minus": [(8, 50), (92, 50)], "seven": [(25, 15), (75, 15), (40, 90)]}
+LINES = {"eins": [(25, 5), (25, 45)], "minus": [(4, 25), (46, 25)], "seven": [(12, 7), (38, 7), (20, 45)]}
 
 
 def drawing(name, number=0, paper="white", pen="black"):
     """Another one for each number."""
     generator = np.random.default_rng([number, CLASSES.index(name)])
-    image = Image.new("RGB", (100, 100), paper)
-    points = [tuple(np.array(point) + generator.integers(-7, 8, 2)) for point in LINES[name]]
-    ImageDraw.Draw(image).line(points, pen, int(generator.integers(5, 12)))
+    image = Image.new("RGB", (50, 50), paper)
+    points = [tuple(np.array(point) + generator.integers(-3, 4, 2)) for point in LINES[name]]
+    ImageDraw.Draw(image).line(points, pen, int(generator.integers(3, 6)))
     return image
 
 
@@ -55,11 +52,13 @@ def fails(capfd, *argv):
 
 @pytest.fixture(scope="module", autouse=True)
 def small():
-    """`train --quick` learns in 160 batches."""
+    """`train --quick` learns in 50 batches and writes ARTIFACTS."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(mnist_rows, "QUICK", SMALL)
         monkeypatch.setattr(mnist_rows, "TYPICAL", 3)
-        monkeypatch.setattr(picture_training, "SMALLEST_EPOCH", 80)
+        monkeypatch.setattr(picture_training, "SMALLEST_EPOCH", 25)
+        for module in (publishing, mnist_rows):
+            monkeypatch.setattr(module, "FILES", {name: publishing.FILES[name] for name in ARTIFACTS})
         yield
 
 
@@ -69,7 +68,7 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     for name in CLASSES:
         (folder / name).mkdir()
-        for number in range(60):
+        for number in range(40):
             drawing(name, number).save(folder / name / f"{number}.png")
     return folder
 
@@ -118,9 +117,9 @@ def test_the_folder_is_as_the_contract_says(trained):
     assert Labels.load(trained) == Labels(CLASSES, 20)
     results = json.loads((trained / "results.json").read_text(encoding="utf-8"))
     assert list(results["artifacts"]) == list(ARTIFACTS)
-    for name, artifact in results["artifacts"].items():
-        assert artifact["metric"] == "accuracy" and 5 < artifact["examples"] < 40
-        assert artifact["value"] >= (0.5 if name == "litert_full_int8" else 0.95)
+    for artifact in results["artifacts"].values():
+        assert artifact["metric"] == "accuracy" and 4 < artifact["examples"] < 30
+        assert artifact["value"] >= 0.95
         assert len(artifact["data_sha256"]) == 64
         found = publishing.fingerprint(trained / artifact["file"])
         assert found == {"bytes": artifact["bytes"], "sha256": artifact["sha256"]}
@@ -142,7 +141,7 @@ def test_all_artifacts_give_the_answers_of_the_model(trained, data):
     logits = keras.saving.load_model(trained / "model.keras")(images).numpy()
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert (expected[:-1].argmax(axis=1) == labels).mean() > 0.9
-    for artifact, tolerance in (("saved_model", 1e-5), ("litert", 1e-5), ("litert_int8", 0.1)):
+    for artifact, tolerance in zip(ARTIFACTS, (1e-5, 1e-5, 0.1), strict=True):
         found = mnist_rows.probabilities(trained, artifact, images)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, atol=tolerance)
@@ -201,9 +200,9 @@ def test_evaluate_record_changes_results_and_card(copy, data, tmp_path, capfd):
     assert run(*flags) == 0
     after = publishing.read_results(copy)
     entry = after["artifacts"]["litert"]
-    assert entry["examples"] == 180 and entry["value"] > 0.9
+    assert entry["examples"] == 120 and entry["value"] > 0.9
     assert entry["command"] == f"python -m apps.mnist_rows evaluate --artifact litert --model {copy} --data {data}"
-    assert f"accuracy {entry['value']:.2%} | 180 |" in (copy / "README.md").read_text(encoding="utf-8")
+    assert f"accuracy {entry['value']:.2%} | 120 |" in (copy / "README.md").read_text(encoding="utf-8")
     after["artifacts"]["litert"] = before["artifacts"]["litert"]
     assert after == before
     (copy / "results.json").unlink()
@@ -322,6 +321,7 @@ def test_recognise_plots_beliefs(trained, tmp_path, capfd, monkeypatch):
         cut[rows:] = 0.0
         expected = mnist_rows.probabilities(trained, "litert", cut[None])[0]
         np.testing.assert_allclose(belief.probabilities[rows], expected, atol=1e-6)
+    capfd.readouterr()
     sentence = fails(capfd, "recognise", "--model", trained, "--plot", tmp_path / "plot.png", *[file] * 25)
     assert sentence == "expected at most 24 pictures to plot, got 25"
 
@@ -351,9 +351,9 @@ def test_without_a_verb_the_shipped_model_is_shown(trained, tmp_path, capfd, mon
     assert run() == 0
     out = capfd.readouterr().out
     assert [line.split()[2] for line in out.splitlines()[:3]] == ["ink", "chalk", "crayon"]
-    assert out.count("#") > 100  # what it sees
+    assert out.count("#") > 50  # what it sees
     for verb in ("train", "evaluate", "export", "recognise"):
-        assert f"    {verb} " in out
+        assert f"\n    {verb}" in out
     monkeypatch.setattr(command_line, "SHIPPED", tmp_path / "none")
     assert fails(capfd).startswith("expected a trained model in ")
 
@@ -388,7 +388,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(data, trained, tmp_pa
     assert np.abs(first[0] - whole[0]).max() > 1e-4
     before = contents(tmp_path)
     sentence = fails(capfd, *flags, "--batch-size", 5, "--resume")
-    assert sentence.startswith("expected the settings of the run to resume (batch_size 16 ")
+    assert sentence.startswith("expected the settings of the run to resume (batch_size 50 ")
     assert fails(capfd, *flags, "--seed", 5, "--resume").startswith("expected the settings of the run to resume (data ")
     assert contents(tmp_path) == before
 
@@ -396,7 +396,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(data, trained, tmp_pa
 def test_the_data_of_a_run(data, monkeypatch):
     """A twelfth of the training pictures validates; test pictures are apart or a tenth; no picture is on two sides."""
     parts = mnist_rows.load_data(data, 1)
-    assert sum(map(len, parts)) == 180 and all(5 <= len(part) <= 35 for part in parts[1:])
+    assert sum(map(len, parts)) == 120 and all(4 <= len(part) <= 25 for part in parts[1:])
     kinds = [set(part.identities()) for part in parts]
     assert sum(map(len, kinds)) == len(set().union(*kinds))
     assert mnist_rows.load_data(data, 2)[2].fingerprint() != parts[2].fingerprint()
@@ -412,7 +412,7 @@ def test_the_data_of_a_run(data, monkeypatch):
     train, validation, test = mnist_rows.load_data(None, 1)
     assert test is mnist["test"] and 70 < len(validation) < 130 and len(train) + len(validation) == 1200
     assert mnist_rows.load_test_data(None) is mnist["test"]
-    assert len(mnist_rows.load_test_data(data)) == 180
+    assert len(mnist_rows.load_test_data(data)) == 120
 
 
 def test_idx_files_have_their_own_test_pictures(data, tmp_path):
@@ -422,7 +422,7 @@ def test_idx_files_have_their_own_test_pictures(data, tmp_path):
         (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx(pictures[rows]))
         (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels[rows]))
     train, validation, test = mnist_rows.load_data(tmp_path, 1)
-    assert len(train) + len(validation) == len(test) == 90
+    assert len(train) + len(validation) == len(test) == 60
     assert mnist_rows.load_test_data(tmp_path).fingerprint() == test.fingerprint()
 
 

@@ -237,7 +237,7 @@ def test_a_stateful_layer(tmp_path):
 
 def test_a_layer_that_takes_no_single_step(tmp_path):
     model = of_numbers(keras.layers.Conv1D(2, 3), LSTM(UNITS))
-    with pytest.raises(ExportError, match="^step=True: Computed output size would be negative"):
+    with pytest.raises(ExportError, match=r"^step=True: Computed output size would be negative"):
         export(model, tmp_path / "files", step=True, inputs=[numbers()])
     assert list(tmp_path.iterdir()) == []
 

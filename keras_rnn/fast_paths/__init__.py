@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from keras_rnn.cells import RecurrentCell, WithWeights
-from keras_rnn.fast_paths import cudnn, gradient, litert
+from keras_rnn.fast_paths import cudnn, fused, gradient, litert
 from keras_rnn.sequence import scan, unrolled_loop, while_loop
 
 
@@ -15,11 +15,19 @@ from keras_rnn.sequence import scan, unrolled_loop, while_loop
 class LiteRT:
     """How loops are to be traced for a LiteRT file.
 
-    full_int8: so that the converter can find the ranges of activations: it is killed by a loop in a loop and by a loop
-        of known length.
+    full_int8: so that the converter can find the ranges of activations: it is killed by a loop of known length.
+    fused_lstm: LSTMs as LiteRT's one operator where it gives the loop's numbers, which CompiledModel doesn't load.
     """
 
     full_int8: bool = False
+    fused_lstm: bool = False
+
+    def __post_init__(self):
+        if self.full_int8 and self.fused_lstm:
+            raise ValueError(
+                "full_int8 expected fused_lstm=False, got True: what empties the operator's states is too large a "
+                "number for 8-bit inputs."
+            )
 
 
 _tracing_for: LiteRT | None = None
@@ -38,10 +46,9 @@ def tracing_for(file: LiteRT) -> Iterator[None]:
 
 def loop_for(time: int | None, unroll: bool) -> Callable:
     """The loop over `time` steps, None if it isn't known: a function like `sequence.while_loop`."""
-    full_int8 = _tracing_for is not None and _tracing_for.full_int8
-    if unroll or time == 1 or (time and full_int8):
+    if unroll or time == 1 or (time and _tracing_for and _tracing_for.full_int8):
         return unrolled_loop
-    return while_loop if _tracing_for is None or full_int8 else litert.loop_in_blocks
+    return litert.loop_in_blocks if _tracing_for else while_loop
 
 
 def run(
@@ -86,14 +93,27 @@ def run(
 
     def loop(inputs, states, weights, mask):
         fixed = WithWeights(cell, **weights)
-        return scan(
-            lambda projected, states: fixed.step(projected, states, recurrent_masks)[1],
-            fixed.project(inputs, masks),
-            states,
+
+        def scan_all(inputs, mask=None):
+            return scan(
+                lambda projected, states: fixed.step(projected, states, recurrent_masks)[1],
+                fixed.project(inputs, masks),
+                states,
+                mask,
+                last_output=last_output,
+                loop=loop_for(inputs.shape[0], unroll),
+                **options,
+            )
+
+        if mask is None or not _tracing_for or not litert.takes_mask(mask) or unroll:
+            return scan_all(inputs, mask)
+        return litert.scan_unmasked(
+            scan_all,
+            inputs,
             mask,
             last_output=last_output,
-            loop=loop_for(inputs.shape[0], unroll),
-            **options,
+            go_backwards=go_backwards,
+            zero_output_for_mask=zero_output_for_mask,
         )
 
     weights = {name: getattr(cell, name) for name in ("kernel", "recurrent_kernel", "bias")}
@@ -105,6 +125,8 @@ def run(
             f"{cell.name} expected a GPU, float16 to float64 and the activations tanh and sigmoid for use_cudnn=True, "
             'got something else: use_cudnn="auto" takes cuDNN where it can be and the loop elsewhere.'
         )
+    if _tracing_for and _tracing_for.fused_lstm and rnn_mode == "lstm" and mask is None and fused.takes(initial_states):
+        return fused.run(cell, inputs, weights, go_backwards=go_backwards, return_all_outputs=return_all_outputs)
     stays_here = training and not cudnn.available()  # a graph to train with isn't taken to another machine
     if rnn_mode is None or use_cudnn is False or _tracing_for or stays_here or inputs.shape[0] == 1:
         by_hand = training and not _tracing_for and inputs.shape[0] != 1 and not (unroll or masks or recurrent_masks)

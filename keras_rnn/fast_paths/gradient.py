@@ -86,17 +86,18 @@ def with_gradient(passes: Passes, arguments: Tensors) -> Tensors:
     if passes.as_one_block:
         forward, backward = (tf.function(way, jit_compile=True, autograph=False) for way in (forward, backward))
 
+    def unrecorded(tensors):  # by an outer tape, which would want a gradient from inside of what XLA compiled
+        return [tf.stop_gradient(tensor) for tensor in tensors]
+
     @tf.custom_gradient
     def results(*arguments):
-        values, saved = forward(arguments)
+        values, saved = forward(unrecorded(arguments))
 
         def gradient(*of_results):
             @tf.custom_gradient
-            def derivative(*arguments_and_gradients):
-                values = backward(arguments, of_results, saved)
-                return values, lambda *upstream: second_derivative(
-                    passes, len(arguments), arguments_and_gradients, upstream
-                )
+            def derivative(*both):
+                first = backward(unrecorded(arguments), unrecorded(of_results), saved)
+                return first, lambda *upstream: second_derivative(passes, len(arguments), both, upstream)
 
             return derivative(*arguments, *of_results)
 
@@ -105,13 +106,14 @@ def with_gradient(passes: Passes, arguments: Tensors) -> Tensors:
     return results(*arguments)
 
 
-def second_derivative(passes: Passes, count: int, arguments_and_gradients: Tensors, upstream: Tensors) -> Tensors:
-    """The gradient of the gradient: of the first `count` tensors' by all of them, times `upstream`."""
-    arguments, of_results = arguments_and_gradients[:count], arguments_and_gradients[count:]
+def second_derivative(passes: Passes, count: int, both: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]) -> Tensors:
+    """The gradient of the gradient by `both`, the first `count` of which are arguments, the others the gradients of
+    the results."""
+    arguments, of_results = both[:count], both[count:]
     with tf.GradientTape() as second:
-        second.watch(arguments_and_gradients)
+        second.watch(both)
         with tf.GradientTape() as first:
             first.watch(arguments)
             values = passes.plain(arguments)
         derivative = first.gradient(values, arguments, of_results, tf.UnconnectedGradients.ZERO)
-    return second.gradient(derivative, arguments_and_gradients, upstream, tf.UnconnectedGradients.ZERO)
+    return second.gradient(derivative, both, upstream, tf.UnconnectedGradients.ZERO)

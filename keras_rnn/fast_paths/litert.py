@@ -61,6 +61,11 @@ def loop_in_blocks(step, sequences, states, go_backwards, return_all_outputs):
     return states, tf.reshape(outputs, (time, *states[0].shape))
 
 
+def takes_mask(mask: tf.Tensor) -> bool:
+    """Whether a mask `(time, batch)` is one for `scan_unmasked`."""
+    return mask.shape[1] == 1 and mask.shape[0] != 1
+
+
 def scan_unmasked(
     scan: Callable,
     inputs: tf.Tensor,
@@ -70,7 +75,7 @@ def scan_unmasked(
     go_backwards: bool,
     zero_output_for_mask: bool,
 ) -> tuple[tf.Tensor, tf.Tensor | None, list[tf.Tensor]]:
-    """What `sequence.scan` gives with `mask`, for a batch of 1: masked steps cost no time, wherever they are.
+    """What `sequence.scan` gives with `mask`, for a batch of 1: a masked step costs no time, wherever it is.
 
         mask      0  1  1  0  1
         scanned   b  c  e             the inputs that the mask keeps, as if they were all
