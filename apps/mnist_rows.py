@@ -46,6 +46,7 @@ class Recipe:
     distortion: Distortion = dataclasses.field(default_factory=Distortion)
 
 
+LEARNING = ("epochs", "batch_size", "learning_rate", "weight_decay", "averaging", "distortion")  # for `learn_pictures`
 QUICK = {"units": 64, "epochs": 3, "distortion": Distortion(shift=2.0, turn=8.0, scaling=0.08, shear=0.1, waves=0.6)}
 TYPICAL = 100  # training pictures for `typical_of`
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")  # what the figures may depend on
@@ -91,9 +92,7 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     labelled, validation, test = load_data(data, recipe.seed)
     print(f"{len(labelled):,} pictures, {len(validation):,} to validate, {len(test):,} to test", flush=True)
     model = build_model(len(labelled.names), recipe.units, recipe.dropout)
-    options = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
-    for decided in ("seed", "units", "dropout"):
-        del options[decided]
+    options = {name: getattr(recipe, name) for name in LEARNING}
     settings = {"data": labelled.fingerprint(), **dataclasses.asdict(recipe)}
     checkpoint = output / "training" / "labels.npz"
     fitted = learn_pictures(model, labelled, validation, checkpoint, **options, settings=settings, resume=resume)
@@ -319,7 +318,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb.add_argument("--plot", type=Path, metavar="FILE.png", help="draw how the belief changes from row to row")
 
     def run_train(flags: argparse.Namespace) -> None:
-        command_line.need("tensorflow_datasets", "matplotlib", "tensorboard")
+        command_line.need("matplotlib", "tensorboard")
         chosen = {name: getattr(flags, name) for name in ("epochs", "batch_size", "seed")}
         changes = (QUICK if flags.quick else {}) | {name: value for name, value in chosen.items() if value is not None}
         train(dataclasses.replace(Recipe(), **changes), flags.data, flags.output, flags.resume)

@@ -10,6 +10,7 @@ import errno
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,7 +127,9 @@ def litert(
             converter.representative_dataset = lambda: (
                 (name, dict(sample)) for name, rows in samples.items() for sample in rows
             )
-        content = converter.convert()
+        with warnings.catch_warnings():  # TensorFlow warns of its own interpreter, with which it finds ranges
+            warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+            content = converter.convert()
     write_whole(Path(path), content)
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 import keras_rnn
 from keras_rnn import fast_paths
 from keras_rnn.cells import WithWeights
-from keras_rnn.fast_paths import blocks, gradient
+from keras_rnn.fast_paths import blocks, gradient, iterations
 from keras_rnn.sequence import scan
 
 BATCH, FEATURES, UNITS = 3, 2, 4
@@ -126,6 +126,15 @@ def test_xla_gives_the_plain_loops_numbers(name, way, masked, monkeypatch):
     assert_close(by(way, values_and_gradients, CELLS[name], *arguments, monkeypatch), expected)
 
 
+@masked_or_not
+@every_cell
+def test_inference_is_the_plain_loops_and_so_is_its_gradient(cell, masked, monkeypatch):
+    monkeypatch.setattr(iterations, "STEPS", 4)
+    arguments = data(cell, 6, masked)
+    expected = values_and_gradients(plain, cell, *arguments)
+    assert_close(by("blocks", values_and_gradients, cell, *arguments, monkeypatch, by_hand=False), expected)
+
+
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @masked_or_not
 @pytest.mark.parametrize("name", ["LSTM", "GRU"])
@@ -182,20 +191,14 @@ def test_a_tape_that_stays_gives_the_gradient_twice():
     assert_close(tape.gradient(loss, inputs), tape.gradient(loss, inputs), 0)
 
 
-def operators_of(layer, shape, training=True):
-    """The operators of a graph of `layer`, and whether XLA compiles any of it."""
+def by_hand(layer, shape, monkeypatch, training=True):
+    """Whether a graph of `layer` has the gradient by hand, and whether XLA compiles any of it."""
+    taken = []
+    original = gradient.with_gradient
+    monkeypatch.setattr(gradient, "with_gradient", lambda *arguments: taken.append(1) or original(*arguments))
     function = tf.function(lambda inputs: layer(inputs, training=training), autograph=False)
     graph = function.get_concrete_function(tf.TensorSpec(shape)).graph.as_graph_def()
-    nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
-    return {node.op for node in nodes}, any("_XlaMustCompile" in inner.attr for inner in graph.library.function)
-
-
-def by_hand(layer, shape, monkeypatch, training=True):
-    taken = []
-    run = gradient.run
-    monkeypatch.setattr(gradient, "run", lambda *arguments, **options: taken.append(1) or run(*arguments, **options))
-    _, xla = operators_of(layer, shape, training)
-    return bool(taken), xla
+    return bool(taken), any("_XlaMustCompile" in inner.attr for inner in graph.library.function)
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,11 @@ def deep(paper, pen):
     return Image.fromarray(np.where(np.asarray(shape()) > 0, pen, paper).astype(np.uint16))
 
 
-def on_nothing(pen, inverted=False):
+def on_nothing(pen, inverted=False, strength=1.0):
     """A transparent picture with an opaque line, or a transparent line in an opaque one."""
     image = Image.new("RGBA", (200, 200), pen)
-    image.putalpha(ImageChops.invert(shape()) if inverted else shape())
+    mask = ImageChops.invert(shape()) if inverted else shape()
+    image.putalpha(mask.point(lambda value: round(value * strength)))
     return image
 
 
@@ -110,6 +111,8 @@ EVERY_KIND = {
     "black on nothing": (on_nothing("black"), 0.001),
     "white on nothing": (on_nothing("white"), 0.001),
     "cut out": (on_nothing("white", inverted=True), 0.001),
+    "opaque with an alpha channel": (drawn((120,) * 3, (150,) * 3).convert("RGBA"), 0.01),
+    "faintly drawn on nothing": (on_nothing((0, 0, 90, 0), strength=0.3), 0.001),
     "transparent corner": (with_transparent_corners(), 0.001),
     "transparent paper": (one_transparent_colour(), 0.001),
     "photograph": (lit_and_noisy(), 0.01),

@@ -13,7 +13,9 @@ from ai_edge_litert.interpreter import Interpreter
 from apps.pipeline import publishing, running
 from apps.sentiment import classify
 
-FOLDER = Path(__file__).parents[1] / "saved_models" / "sentiment"
+MODELS = Path(__file__).parents[1] / "saved_models"
+FOLDER = MODELS / "sentiment"
+APPS = {"sentiment": "vocabulary.json", "mnist_rows": "labels.json"}
 TEXTS = [
     "A warm, funny film. I laughed, I cried, and I left with a smile: wonderful!",
     "Dull, clumsy and far too long; the worst two hours I have spent in a cinema.",
@@ -24,33 +26,48 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def results():
-    return json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
+def results(app):
+    return json.loads((MODELS / app / "results.json").read_text(encoding="utf-8"))
 
 
-def test_the_folder_is_complete(results):
-    names = {path.name for path in FOLDER.iterdir()} - {"training", "model.keras"}
-    assert names == {"1", "model.tflite", "model_int8.tflite", "vocabulary.json", "results.json", "README.md"}
-    assert set(results["artifacts"]) == set(publishing.FILES)
+def test_every_model_is_tested():
+    assert {path.name for path in MODELS.iterdir()} == set(APPS)
 
 
+@pytest.mark.parametrize("app", APPS)
+def test_the_folder_is_complete(app):
+    names = {path.name for path in (MODELS / app).iterdir()} - {"training", "model.keras"}
+    assert names == {*publishing.FILES.values(), APPS[app], "results.json", "README.md"}
+    assert set(results(app)["artifacts"]) == set(publishing.FILES)
+
+
+@pytest.mark.parametrize("app", APPS)
 @pytest.mark.parametrize("artifact", publishing.FILES)
-def test_the_figures_are_of_these_very_files(results, artifact):
-    entry = results["artifacts"][artifact]
-    assert publishing.fingerprint(FOLDER / entry["file"]) == {"bytes": entry["bytes"], "sha256": entry["sha256"]}
-    assert entry["command"] == f"python -m apps.sentiment evaluate --artifact {artifact}"
-    assert f"{entry['value']:.2%}" in (FOLDER / "README.md").read_text(encoding="utf-8")
+def test_the_figures_are_of_these_very_files(app, artifact):
+    entry = results(app)["artifacts"][artifact]
+    assert publishing.fingerprint(MODELS / app / entry["file"]) == {"bytes": entry["bytes"], "sha256": entry["sha256"]}
+    assert entry["command"] == f"python -m apps.{app} evaluate --artifact {artifact}"
+    assert f"{entry['value']:.2%}" in (MODELS / app / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_bars(results):
-    figures = {name: entry["value"] for name, entry in results["artifacts"].items()}
-    assert all(entry["examples"] == 25_000 for entry in results["artifacts"].values())
+def test_the_bars_of_sentiment():
+    artifacts = results("sentiment")["artifacts"]
+    figures = {name: entry["value"] for name, entry in artifacts.items()}
+    assert all(entry["examples"] == 25_000 for entry in artifacts.values())
     assert figures["saved_model"] >= 0.91
     assert abs(figures["litert"] - figures["saved_model"]) <= 0.001
     assert abs(figures["litert_int8"] - figures["saved_model"]) <= 0.005
-    assert results["artifacts"]["litert"]["bytes"] <= 20e6
-    assert results["artifacts"]["litert_int8"]["bytes"] <= 6e6
+    assert artifacts["litert"]["bytes"] <= 20e6
+    assert artifacts["litert_int8"]["bytes"] <= 6e6
+
+
+def test_the_bars_of_mnist_rows():
+    artifacts = results("mnist_rows")["artifacts"]
+    figures = {name: entry["value"] for name, entry in artifacts.items()}
+    assert all(entry["examples"] == 10_000 for entry in artifacts.values())
+    assert figures["saved_model"] == figures["litert"] >= 0.996
+    assert figures["litert_int8"] >= 0.995
+    assert artifacts["litert_int8"]["bytes"] <= 1e6
 
 
 def test_every_runtime_gives_the_same_answers():

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rnn.fast_paths.litert import loop_in_blocks
 from keras_rnn.sequence import scan, unrolled_loop, while_loop
 
 VALUES = np.array([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]], "float32")  # (time, batch)
 MASK = np.array([[False, True], [True, False], [False, True]])
 
-forms = pytest.mark.parametrize("loop", [while_loop, unrolled_loop, loop_in_blocks])
+forms = pytest.mark.parametrize("loop", [while_loop, unrolled_loop])
 
 
 def count(inputs, states):

@@ -138,7 +138,7 @@ def _colours(image: Image.Image) -> np.ndarray:
         return colours
     alpha, colours = colours[..., 3:], colours[..., :3]
     visible = colours[alpha[..., 0] > 0.5]
-    if not len(visible) or np.ptp(visible, axis=0).max() < 0.3:
+    if len(visible) < alpha.size and (not len(visible) or np.ptp(visible, axis=0).max() < 0.3):
         return alpha  # drawn in one colour on nothing: the shape is what is visible
     return alpha * colours + (1.0 - alpha) * np.median(visible, axis=0)
 

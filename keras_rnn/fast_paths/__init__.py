@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from keras_rnn.cells import RecurrentCell, WithWeights
 from keras_rnn.fast_paths import cudnn, fused, gradient, litert
-from keras_rnn.sequence import scan, unrolled_loop, while_loop
+from keras_rnn.fast_paths.iterations import loop_in_few_iterations
+from keras_rnn.sequence import scan, unrolled_loop
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def loop_for(time: int | None, unroll: bool) -> Callable:
     """The loop over `time` steps, None if it isn't known: a function like `sequence.while_loop`."""
     if unroll or time == 1 or (time and _tracing_for and _tracing_for.full_int8):
         return unrolled_loop
-    return litert.loop_in_blocks if _tracing_for else while_loop
+    return litert.loop_in_blocks if _tracing_for else loop_in_few_iterations
 
 
 def run(
@@ -91,7 +92,12 @@ def run(
         "return_all_outputs": return_all_outputs,
     }
 
-    def loop(inputs, states, weights, mask):
+    by_formula = not (_tracing_for or unroll or masks or recurrent_masks) and gradient.takes(cell, inputs)
+
+    def loop(inputs, states, weights, mask, by_hand=False):
+        if by_formula:
+            more = {"last_output": last_output, "by_hand": by_hand}
+            return gradient.run(cell, inputs, states, weights, mask, **options, **more)
         fixed = WithWeights(cell, **weights)
 
         def scan_all(inputs, mask=None):
@@ -129,10 +135,7 @@ def run(
         return fused.run(cell, inputs, weights, go_backwards=go_backwards, return_all_outputs=return_all_outputs)
     stays_here = training and not cudnn.available()  # a graph to train with isn't taken to another machine
     if rnn_mode is None or use_cudnn is False or _tracing_for or stays_here or inputs.shape[0] == 1:
-        by_hand = training and not _tracing_for and inputs.shape[0] != 1 and not (unroll or masks or recurrent_masks)
-        if by_hand and gradient.takes(cell, inputs):
-            return gradient.run(cell, inputs, initial_states, weights, mask, last_output=last_output, **options)
-        return loop(inputs, initial_states, weights, mask)
+        return loop(inputs, initial_states, weights, mask, by_hand=training)
     return cudnn.kernel_or_loop(
         rnn_mode, loop, inputs, initial_states, weights, mask, differentiable=training, **options
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from keras_rnn.fast_paths.formulas import Formula, Tensors
-from keras_rnn.sequence import while_loop
+from keras_rnn.fast_paths.iterations import loop_in_few_iterations
 
 STEPS = 16  # in a block
 
@@ -163,7 +163,7 @@ class Passes:
         return [of_inputs, *of_weights, *of_states]
 
     def plain(self, arguments: Sequence[tf.Tensor]) -> Tensors:
-        """The results, by a loop that TensorFlow can differentiate again and again."""
+        """The results, by a loop that saves nothing and that TensorFlow can differentiate, again and again."""
         inputs, formula, states = self.taken_apart(arguments)
 
         def step(projected, *mask_and_states):
@@ -171,7 +171,7 @@ class Passes:
             return choose(*mask or [None], formula.forward(projected, states)[0], states)
 
         sequences = [formula.project(inputs), *([] if self.mask is None else [self.mask])]
-        states, hidden = while_loop(step, sequences, states, False, self.return_all_outputs)
+        states, hidden = loop_in_few_iterations(step, sequences, states, False, self.return_all_outputs)
         return [hidden, *states] if self.return_all_outputs else states
 
     def taken_apart(self, arguments: Sequence[tf.Tensor]) -> tuple[tf.Tensor, Formula, Tensors]:

@@ -11,7 +11,7 @@ steps are in `formulas`, the loops in `blocks`, which this file takes in one of 
     many numbers    block after block: starting an operator is nothing to running it, and what is computed for a block
                     at once stays in the processor's cache.
 
-A second derivative is TensorFlow's own, of a loop without all this.
+Inference takes the same steps in a loop that saves nothing, and so does a second derivative, which is TensorFlow's.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ XLA_NUMBERS = 2048  # batch * units up to which XLA is the faster way
 
 
 def takes(cell: RecurrentCell, inputs: tf.Tensor) -> bool:
-    """Whether `run` computes what `cell` does without dropout of hidden states."""
-    return formula_of(cell) is not None and inputs.dtype == tf.float32
+    """Whether `run` computes what `cell` does with these inputs `(time, batch, features)`, without dropout of hidden
+    states. A single step has nothing to gain."""
+    return formula_of(cell) is not None and inputs.dtype == tf.float32 and inputs.shape[0] != 1
 
 
 def run(
@@ -43,15 +44,22 @@ def run(
     go_backwards: bool = False,
     zero_output_for_mask: bool = False,
     return_all_outputs: bool = True,
+    by_hand: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor | None, list[tf.Tensor]]:
-    """A cell that `takes` the inputs `(time, batch, features)`, over them. `weights` are the cell's kernel,
-    recurrent_kernel and bias; the other arguments and the results are those of `sequence.scan`."""
+    """A cell that `takes` the inputs `(time, batch, features)`, over them; results as from `sequence.scan`.
+
+    Args:
+        weights: the cell's kernel, recurrent_kernel and bias.
+        last_output, go_backwards, zero_output_for_mask, return_all_outputs: as for `sequence.scan`.
+        by_hand: save what the gradient by hand needs; without it, TensorFlow makes the gradient if one is asked for.
+    """
     if go_backwards:
         inputs = tf.reverse(inputs, [0])
         mask = None if mask is None else tf.reverse(mask, [0])
-    small = by_xla(inputs, cell.units)
+    small = by_hand and by_xla(inputs, cell.units)
     passes = Passes(formula_of(cell), cell.activation, mask, return_all_outputs, as_one_block=small)
-    results = with_gradient(passes, [inputs, *biases_together(**weights), *initial_states])
+    arguments = [inputs, *biases_together(**weights), *initial_states]
+    results = with_gradient(passes, arguments) if by_hand else passes.plain(arguments)
     hidden, states = (results[0], results[1:]) if return_all_outputs else (None, results)
     if mask is None:
         return states[0], hidden, states
