@@ -8,7 +8,7 @@ import tensorflow as tf
 import keras_rnn
 from keras_rnn import fast_paths
 from keras_rnn.cells import WithWeights
-from keras_rnn.fast_paths import blocks, gradient, iterations
+from keras_rnn.fast_paths import blocks, gradient
 from keras_rnn.sequence import scan
 
 BATCH, FEATURES, UNITS = 3, 2, 4
@@ -129,7 +129,6 @@ def test_xla_gives_the_plain_loops_numbers(name, way, masked, monkeypatch):
 @masked_or_not
 @every_cell
 def test_inference_is_the_plain_loops_and_so_is_its_gradient(cell, masked, monkeypatch):
-    monkeypatch.setattr(iterations, "STEPS", 4)
     arguments = data(cell, 6, masked)
     expected = values_and_gradients(plain, cell, *arguments)
     assert_close(by("blocks", values_and_gradients, cell, *arguments, monkeypatch, by_hand=False), expected)

@@ -193,7 +193,7 @@ def test_no_time_steps_are_refused_in_one_sentence(name):
 
 
 def test_use_cudnn_true_without_cudnn_is_refused():
-    with pytest.raises(ValueError, match="expected a GPU, .* for use_cudnn=True"):
+    with pytest.raises(ValueError, match=r"expected a GPU, .* for use_cudnn=True"):
         keras_rnn.GRU(UNITS, use_cudnn=True)(random_inputs())
 
 

@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from keras_rnn.cells import RecurrentCell, WithWeights
 from keras_rnn.fast_paths import cudnn, fused, gradient, litert
-from keras_rnn.fast_paths.iterations import loop_in_few_iterations
-from keras_rnn.sequence import scan, unrolled_loop
+from keras_rnn.sequence import scan, unrolled_loop, while_loop
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def loop_for(time: int | None, unroll: bool) -> Callable:
     """The loop over `time` steps, None if it isn't known: a function like `sequence.while_loop`."""
     if unroll or time == 1 or (time and _tracing_for and _tracing_for.full_int8):
         return unrolled_loop
-    return litert.loop_in_blocks if _tracing_for else loop_in_few_iterations
+    return litert.loop_in_blocks if _tracing_for else while_loop
 
 
 def run(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from keras_rnn.fast_paths.formulas import Formula, Tensors
-from keras_rnn.fast_paths.iterations import loop_in_few_iterations
+from keras_rnn.sequence import while_loop
 
 STEPS = 16  # in a block
 
@@ -171,7 +171,7 @@ class Passes:
             return choose(*mask or [None], formula.forward(projected, states)[0], states)
 
         sequences = [formula.project(inputs), *([] if self.mask is None else [self.mask])]
-        states, hidden = loop_in_few_iterations(step, sequences, states, False, self.return_all_outputs)
+        states, hidden = while_loop(step, sequences, states, False, self.return_all_outputs)
         return [hidden, *states] if self.return_all_outputs else states
 
     def taken_apart(self, arguments: Sequence[tf.Tensor]) -> tuple[tf.Tensor, Formula, Tensors]:
