@@ -115,7 +115,7 @@ def answers_of(model, vocabulary, texts):
 
 
 def test_the_folder_is_as_the_contract_says(trained):
-    expected = {"1", "model.tflite", "model_int8.tflite", "model.keras", "vocabulary.json", "results.json", "README.md"}
+    expected = {*publishing.FILES.values(), "model.keras", "vocabulary.json", "results.json", "README.md"}
     assert {path.name for path in trained.iterdir()} == expected | {"training"}
     made = {path.name for path in (trained / "training").iterdir()}
     assert made == {"word_vectors.npz", "language_model.npz", "labels.npz", "history.png", "logs"}
@@ -201,11 +201,11 @@ def test_evaluate_record_changes_results_and_card(copy, tmp_path, capfd):
     assert sentence.startswith("expected a results.json that lists litert in ")
 
 
-def test_export_of_the_trained_model_gives_equal_answers(trained, tmp_path, capfd):
+def test_export_of_the_trained_model_gives_equal_answers(trained, data, tmp_path, capfd):
     folder = tmp_path / "exported"
-    assert run("export", trained / "model.keras", "--output", folder) == 0
-    assert "1, model.tflite, model_int8.tflite are written" in capfd.readouterr().out
-    names = {"1", "model.tflite", "model_int8.tflite", "vocabulary.json", "results.json", "README.md"}
+    assert run("export", trained / "model.keras", "--data", data / "reviews.csv", "--output", folder) == 0
+    assert f"{', '.join(publishing.FILES.values())} are written" in capfd.readouterr().out
+    names = {*publishing.FILES.values(), "vocabulary.json", "results.json", "README.md"}
     assert {path.name for path in folder.iterdir()} == names
     for artifact in ARTIFACTS:
         found = [running.probabilities(place, artifact, TEXTS) for place in (folder, trained)]
