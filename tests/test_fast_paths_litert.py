@@ -205,6 +205,13 @@ def test_masked_steps_are_not_taken(go_backwards, zeros, before):
             np.testing.assert_allclose(one, other, atol=1e-6, err_msg=str(mask.numpy()[:, 0]))
 
 
+def test_a_layer_that_is_to_be_unrolled_stays_so():
+    cell, mask = build(SimpleRNNCell(UNITS)), tf.constant(mask_of("right", 4))
+    states = [tf.zeros((1, UNITS))]
+    found = nodes(lambda: fast_paths.run(cell, tf.ones((4, 1, FEATURES)), states, mask, unroll=True)[0])
+    assert "While" not in found and "StatelessWhile" not in found and found.count("MatMul") >= 4
+
+
 # The operator for LSTMs
 
 
@@ -338,6 +345,11 @@ def test_what_the_operator_is_not_stays_a_loop():
         case["inputs"][0, time // 2] = 0  # masked
         for name, value in function(**case).items():
             np.testing.assert_allclose(run(**case)[name], value, atol=1e-5, err_msg=name)
+
+
+def test_the_operator_begins_with_zeros_that_are_known():
+    zeros, ones = tf.zeros((1, UNITS)), tf.ones((1, UNITS))
+    assert fused.takes([zeros, zeros]) and not fused.takes([zeros, ones]) and not fused.takes([ones, zeros])
 
 
 def test_full_int8_refuses_the_operator():
