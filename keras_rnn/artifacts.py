@@ -64,7 +64,7 @@ def saved_model(signatures: Mapping[str, Signature], resources: Sequence[Any], f
 @contextlib.contextmanager
 def placed_in(folder: Path) -> Iterator[Path]:
     """A new folder to write in; in the end its files take their places in `folder`, or none of them after an error."""
-    folder = Path(folder).resolve()
+    folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "expected a folder, got a file", str(folder))
     inside = folder if folder.is_dir() else folder.parent  # renames need one file system: `folder` may be a mounted one

@@ -299,17 +299,18 @@ def test_what_a_killed_write_left_is_gone_after_the_next(existing, tmp_path, mon
     assert tree(tmp_path) == {"models/1/second": "second", "models/model.tflite": "second"}
 
 
-def test_a_replacement_killed_between_its_two_renames_leaves_nothing(tmp_path):
-    """The old folder was aside, the new one not yet in its place."""
-    (tmp_path / "1.replaced.partial").mkdir()
-    (tmp_path / "1.replaced.partial" / "old").touch()
-    (tmp_path / "source").mkdir()
+@pytest.mark.parametrize("existing", [False, True], ids=["before the second rename", "after it"])
+def test_a_replacement_that_was_killed_leaves_nothing(existing, tmp_path):
+    """The old folder was aside, the new one not yet or already in its place."""
+    for name in ["1.replaced.partial", "source", *["1"] * existing]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
     replace(tmp_path / "source", tmp_path / "1")
-    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+    assert tree(tmp_path) == {"1/source": ""} and [path.name for path in tmp_path.iterdir()] == ["1"]
 
 
 def test_the_working_folder(tmp_path, monkeypatch):
-    """It has a name that can't be seen."""
+    """A path without a name."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     with placed_in(Path(".")) as beside:

@@ -90,7 +90,7 @@ def test_waves_bend_differently_in_different_places():
         assert 0.3 < moved.std() < 1.5 and np.abs(moved).max() < 5.0
     assert abs(np.corrcoef(near[:, 0], far[:, 0])[0, 1]) < 0.7  # the same draws, 10 pixels apart
     strength = np.abs(near).max(axis=1)
-    assert np.count_nonzero(strength < 0.2) > COUNT / 40  # some pictures are hardly bent
+    assert np.count_nonzero(strength < 0.2) > COUNT / 8  # many pictures are hardly bent
 
 
 def test_every_picture_has_changes_of_its_own_that_follow_from_the_generator():

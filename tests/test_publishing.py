@@ -98,6 +98,14 @@ def test_figures_in_words():
     assert publishing.in_words(figures) == "litert: accuracy 90.00% over 25,000 examples"
 
 
+def test_several_metrics_in_words():
+    figures = {"artifact": "litert", "metric": "windows", "value": 1.5, "examples": 10, "more": {"stateful": 1.25}}
+    assert publishing.in_words(figures | {"unit": "nats"}) == (
+        "litert: windows 1.5000 nats, stateful 1.2500 nats over 10 examples"
+    )
+    assert publishing.metrics_in_words(figures) == "windows 150.00%, stateful 125.00%"
+
+
 def test_the_command_can_be_typed_again(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["somewhere/apps/sentiment.py", "train", "--data", "my texts.csv"])
     assert publishing.command() == "python -m apps.sentiment train --data 'my texts.csv'"

@@ -20,10 +20,13 @@ SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"
 class CommandLine:
     """An app's parser with `train`, `evaluate` and `export`; the app adds its own flags and its own verb.
 
-    Without a verb the app prints `demonstration()` and its help.
+    Without a verb the app gives a demonstration and its help.
+
+    Args:
+        artifacts: those that the app writes, of FILES.
     """
 
-    def __init__(self, name: str, description: str):
+    def __init__(self, name: str, description: str, artifacts: Sequence[str] = tuple(FILES)):
         self.name = name
         self.parser = argparse.ArgumentParser(f"python -m apps.{name}", description=description, allow_abbrev=False)
         self._verbs = self.parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
@@ -38,7 +41,7 @@ class CommandLine:
         self.train.add_argument("--resume", action="store_true", help="go on with an interrupted run in --output")
 
         self.evaluate = self.verb("evaluate", "measure one of a model's artifacts on the test data")
-        self.evaluate.add_argument("--artifact", choices=FILES, default="saved_model")
+        self.evaluate.add_argument("--artifact", choices=artifacts, default="saved_model")
         self.evaluate.add_argument(
             "--record", action="store_true", help="write it into results.json and the model card"
         )

@@ -68,7 +68,8 @@ def write_results(folder: Path, results: dict[str, Any]) -> None:
 
 def list_artifacts(folder: Path) -> dict[str, Any]:
     """The artifacts in a folder, for a new results.json: file, bytes and SHA-256, but no figures yet."""
-    return {name: {"file": file, **fingerprint(folder / file)} for name, file in FILES.items()}
+    written = {name: file for name, file in FILES.items() if (folder / file).exists()}
+    return {name: {"file": file, **fingerprint(folder / file)} for name, file in written.items()}
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
@@ -85,8 +86,15 @@ def fingerprint(path: Path) -> dict[str, Any]:
 
 
 def in_words(figures: dict[str, Any]) -> str:
-    """One line for a person: which artifact, its metric and over how many examples."""
-    return f"{figures['artifact']}: {figures['metric']} {figures['value']:.2%} over {figures['examples']:,} examples"
+    """One line for a person: which artifact, its metrics and over how many examples."""
+    return f"{figures['artifact']}: {metrics_in_words(figures)} over {figures['examples']:,} examples"
+
+
+def metrics_in_words(figures: dict[str, Any]) -> str:
+    """The metric, then those in "more", a dictionary; in per cent, or in the "unit" that the figures name."""
+    metrics = {figures["metric"]: figures["value"], **figures.get("more", {})}
+    unit = figures.get("unit")
+    return ", ".join(f"{name} {f'{value:.4f} {unit}' if unit else f'{value:.2%}'}" for name, value in metrics.items())
 
 
 def environment(packages: Sequence[str] = _PACKAGES) -> dict[str, Any]:
@@ -122,7 +130,7 @@ def _figures(results: dict[str, Any]) -> str:
     rows = ["| artifact | file | size | figure | examples | command |", "| --- | --- | --- | --- | --- | --- |"]
     for name, artifact in results.get("artifacts", {}).items():
         size = f"{artifact['bytes'] / 1e6:.1f} MB"
-        metric = f"{artifact['metric']} {artifact['value']:.2%}" if "value" in artifact else "not measured"
+        metric = metrics_in_words(artifact) if "value" in artifact else "not measured"
         rows.append(
             f"| {name} | `{artifact['file']}` | {size} | {metric} | {artifact.get('examples', 0):,} "
             f"| `{artifact.get('command', '')}` |"
