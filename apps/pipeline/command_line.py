@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,9 +25,12 @@ class CommandLine:
 
     Args:
         artifacts: those that the app writes, of FILES.
+        text_files: whether `--data` takes several files, and `--encoding` how they are written.
     """
 
-    def __init__(self, name: str, description: str, artifacts: Sequence[str] = tuple(FILES)):
+    def __init__(
+        self, name: str, description: str, artifacts: Sequence[str] = tuple(FILES), text_files: bool = False
+    ):
         self.name = name
         self.parser = argparse.ArgumentParser(f"python -m apps.{name}", description=description, allow_abbrev=False)
         self._verbs = self.parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
@@ -53,7 +57,12 @@ class CommandLine:
         )
 
         for parser in (self.train, self.evaluate, self.export):
-            parser.add_argument("--data", type=Path, metavar="PATH", help="your own data in place of the app's")
+            if text_files:
+                several = {"nargs": "+", "default": [], "metavar": "FILE"}
+                parser.add_argument("--data", type=Path, **several, help="your own text in place of the app's")
+                parser.add_argument("--encoding", help="of the files of --data, such as gb18030; found if not named")
+            else:
+                parser.add_argument("--data", type=Path, metavar="PATH", help="your own data in place of the app's")
 
     def verb(self, name: str, summary: str) -> argparse.ArgumentParser:
         """The parser of a new verb."""
@@ -85,6 +94,14 @@ class CommandLine:
             return 2
 
 
+def evaluation_command(name: str, folder: Path, artifact: str, *data: Path, encoding: str | None = None) -> str:
+    """What a user types to repeat an evaluation of one of an app's artifacts."""
+    words = ["python", "-m", f"apps.{name}", "evaluate", "--artifact", artifact]
+    words += [] if folder.resolve() == SHIPPED / name else ["--model", str(folder)]
+    words += ["--data", *map(str, data)] if data else []
+    return shlex.join(words + (["--encoding", encoding] if encoding else []))
+
+
 def need(*packages: str) -> None:
     """DataError if one of the packages to train with isn't installed; better before a long run than at its end."""
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
@@ -111,6 +128,29 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return number
+
+
+def part(text: str) -> float:
+    """A number above 0 and at most 1, for argparse."""
+    number = _number(text)
+    if not 0.0 < number <= 1.0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, got {text!r}")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """A number that is 0 or above, for argparse."""
+    number = _number(text)
+    if not 0.0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, got {text!r}")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
 
 
 def seed(text: str) -> int:

@@ -9,7 +9,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,18 @@ def write_results(folder: Path, results: dict[str, Any]) -> None:
     write_beside(folder / CARD, card.format(figures=_figures(results), training=_training(results)))
 
 
+def record(folder: Path, artifact: str, measure: Callable[[], dict[str, Any]], command: str) -> dict[str, Any]:
+    """The figures that `measure` gives, written into results.json and the model card with the command that repeats it.
+
+    DataError, before anything is measured, if results.json doesn't list the artifact.
+    """
+    results = read_results_of(folder, artifact)
+    figures = measure()
+    results["artifacts"][artifact] |= figures | {"command": command}
+    write_results(folder, results)
+    return figures
+
+
 def list_artifacts(folder: Path) -> dict[str, Any]:
     """The artifacts in a folder, for a new results.json: file, bytes and SHA-256, but no figures yet."""
     written = {name: file for name, file in FILES.items() if (folder / file).exists()}
@@ -75,14 +87,19 @@ def list_artifacts(folder: Path) -> dict[str, Any]:
 def fingerprint(path: Path) -> dict[str, Any]:
     """Size and SHA-256 of a file, or of all files in a folder with their names: which model a figure belongs to."""
     parts = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
-    digest, size = hashlib.sha256(), 0
+    hashed, size = hashlib.sha256(), 0
     for part in parts:
         if part != path:
-            digest.update(part.relative_to(path).as_posix().encode() + b"\0")
+            hashed.update(part.relative_to(path).as_posix().encode() + b"\0")
         content = part.read_bytes()
-        digest.update(content)
+        hashed.update(content)
         size += len(content)
-    return {"bytes": size, "sha256": digest.hexdigest()}
+    return {"bytes": size, "sha256": hashed.hexdigest()}
+
+
+def digest(content: bytes) -> str:
+    """SHA-256, as hexadecimal digits: which data a figure belongs to."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def in_words(figures: dict[str, Any]) -> str:

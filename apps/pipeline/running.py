@@ -41,8 +41,11 @@ def silent_standard_error() -> Iterator[None]:
         os.close(nowhere)
 
 
-def load_litert(folder: Path, artifact: str) -> Callable[..., dict[str, np.ndarray]]:
-    """A LiteRT file of a model's folder, run without TensorFlow: arrays by the inputs' names -> outputs by theirs."""
+def load_litert(
+    folder: Path, artifact: str, signature: str = "serving_default"
+) -> Callable[..., dict[str, np.ndarray]]:
+    """A signature of a LiteRT file of a model's folder, run without TensorFlow: arrays by the inputs' names -> outputs
+    by theirs."""
     from ai_edge_litert.interpreter import Interpreter
 
     path = folder / FILES[artifact]
@@ -51,7 +54,7 @@ def load_litert(folder: Path, artifact: str) -> Callable[..., dict[str, np.ndarr
         with silent_standard_error():
             interpreter = Interpreter(model_content=content, num_threads=1)
             interpreter.allocate_tensors()
-            return interpreter.get_signature_runner("serving_default")
+            return interpreter.get_signature_runner(signature)
     except FileNotFoundError:
         raise DataError(f"expected a trained model in {folder}, got no {path.name} there") from None
     except ValueError as error:
@@ -82,14 +85,14 @@ def probabilities(folder: Path, artifact: str, texts: Sequence[str]) -> np.ndarr
     return np.array([score(vocabulary.ids(text))["probability"] for text in tqdm(texts, artifact, disable=None)])
 
 
-def load_saved_model(path: Path):
-    """The function `serving_default` of a SavedModel; DataError if there is none or it is damaged."""
+def load_saved_model(path: Path, signature: str = "serving_default"):
+    """The function of a SavedModel's signature; DataError if there is none or it is damaged."""
     import tensorflow as tf
 
     if not (path / "saved_model.pb").exists():
         raise DataError(f"expected a SavedModel in {path}, got none")
     try:
-        return tf.saved_model.load(str(path)).signatures["serving_default"]
+        return tf.saved_model.load(str(path)).signatures[signature]
     except Exception as error:  # damage shows as errors of TensorFlow, protobuf, the file system, ...
         raise DataError(f"expected a SavedModel in {path}, got a damaged one ({type(error).__name__})") from error
 

@@ -287,6 +287,28 @@ def fit(
     return Fitted(checkpoints.history, checkpoints.seconds, interrupted)
 
 
+def save_model(model: keras.Model, path: Path) -> None:
+    """Writes a .keras file whole or not at all."""
+    beside = path.with_name(f"{path.stem}.partial.keras")
+    try:
+        model.save(beside)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def load_model(path: Path) -> keras.Model:
+    """The model of a .keras file that `train` wrote; DataError if it isn't one."""
+    if not path.is_file():
+        raise DataError(f"expected a trained model, as `train` writes it to model.keras, got no file {path}")
+    import keras_rnn  # noqa: F401  (its layers are in the file)
+
+    try:
+        return keras.saving.load_model(path)
+    except Exception as error:  # damage shows as errors of zipfile, h5py, JSON, Keras, ...
+        raise DataError(f"expected a trained model in {path}, got a damaged file ({type(error).__name__})") from error
+
+
 def plot_history(history: list[dict[str, float]], metric: str, path: Path, title: str) -> None:
     """Loss and metric against epochs, of training and validation, as a PNG."""
     import matplotlib
