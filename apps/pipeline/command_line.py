@@ -28,9 +28,7 @@ class CommandLine:
         text_files: whether `--data` takes several files, and `--encoding` how they are written.
     """
 
-    def __init__(
-        self, name: str, description: str, artifacts: Sequence[str] = tuple(FILES), text_files: bool = False
-    ):
+    def __init__(self, name: str, description: str, artifacts: Sequence[str] = tuple(FILES), text_files: bool = False):
         self.name = name
         self.parser = argparse.ArgumentParser(f"python -m apps.{name}", description=description, allow_abbrev=False)
         self._verbs = self.parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")

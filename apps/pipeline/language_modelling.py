@@ -14,7 +14,9 @@ from apps.pipeline.training import AdamW, Batches, Fitted, cosine_with_warm_up, 
 from keras_rnn.interface import Interface
 from keras_rnn.streaming import Stream, reading
 
-LONGEST_EPOCH = 2000  # batches: a text of gigabytes is validated more often than once
+SHORTEST_EPOCH = 100  # batches: a short text is read several times before it is validated
+LONGEST_EPOCH = 2000  # a text of gigabytes is validated more often than once
+REACH = 0.07  # of all steps: how far back the moving average of weights reaches at most
 VALIDATED = 1 << 18  # symbols at most
 PATIENCE = 5  # epochs
 
@@ -32,7 +34,7 @@ def window_batches(ids: np.ndarray, window: int, batch_size: int, sampling: str,
         unknown_rate: the part of the ids read that become UNKNOWN, so that the model knows what to do with one.
     """
     size = len(ids) - 1
-    count = min(LONGEST_EPOCH, max(1, size // (window * batch_size)))
+    count = min(LONGEST_EPOCH, max(SHORTEST_EPOCH, size // (window * batch_size)))
     reach = np.arange(window + 1)
 
     def draw(generator: np.random.Generator) -> list[np.ndarray]:
@@ -120,15 +122,16 @@ def learn_text(
         train, validation: ids, int32 (symbols,).
         learning_rate: at its highest; it climbs for a twentieth of the steps and falls to 0 along a cosine.
         clip: the largest norm of all gradients together.
-        averaging: momentum of the moving average of the weights, which validates.
+        averaging: momentum of the moving average of the weights, which validates; less in a short training.
     """
     batches = window_batches(train, window, batch_size, sampling, unknown_rate, settings["seed"])
+    steps = len(batches) * epochs
     optimizer = AdamW(
-        cosine_with_warm_up(learning_rate, len(batches) * epochs, 0.05),
+        cosine_with_warm_up(learning_rate, steps, 0.05),
         weight_decay=weight_decay,
         global_clipnorm=clip,
         use_ema=True,
-        ema_momentum=averaging,
+        ema_momentum=min(averaging, 1.0 - 1.0 / max(1.0, REACH * steps)),
     )
     reader = WindowReader(network, batch_size)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
