@@ -12,7 +12,6 @@ import argparse
 import dataclasses
 import io
 import json
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -99,9 +98,7 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     if fitted.interrupted:
         print("\nStopped: writing the best model so far. Ctrl-C again leaves without.", flush=True)
     training.plot_history(fitted.history, "accuracy", checkpoint.with_name("history.png"), "MNIST rows")
-    beside = output / "training" / "model.partial.keras"
-    model.save(beside)
-    beside.replace(output / "model.keras")
+    training.save_model(model, output / "model.keras")
     kept = min(fitted.history, key=lambda logs: logs["val_loss"])
     result = f"validation accuracy {kept['val_accuracy']:.2%}"
     stage = {"stage": "labels", "seconds": round(fitted.seconds, 1), "epochs": len(fitted.history), "result": result}
@@ -109,7 +106,7 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     labels = Labels(labelled.names, labelled.box())
     write_artifacts(model, labels, output, how | publishing.environment(PACKAGES), typical_of(labelled))
     for artifact in FILES:
-        command = evaluation_command(output, artifact) if data is None else publishing.command()
+        command = command_line.evaluation_command(NAME, output, artifact) if data is None else publishing.command()
         print(publishing.in_words(record(output, artifact, test, command).figures), flush=True)
 
 
@@ -142,15 +139,9 @@ def load_trained(path: Path):
     if not path.is_file():
         raise DataError(f"expected a trained model, as `train` writes it to model.keras, got no file {path}")
     labels = Labels.load(path.parent)
-    import keras
+    from apps.pipeline import training
 
-    import keras_rnn  # noqa: F401  (its layers are in the file)
-    from apps.pipeline import training  # noqa: F401  (so is its optimizer)
-
-    try:
-        return keras.saving.load_model(path), labels
-    except Exception as error:  # damage shows as errors of zipfile, h5py, JSON, Keras, ...
-        raise DataError(f"expected a trained model in {path}, got a damaged file ({type(error).__name__})") from error
+    return training.load_model(path), labels
 
 
 def probabilities(folder: Path, artifact: str, images: np.ndarray, batch_size: int = 250) -> np.ndarray:
@@ -195,20 +186,16 @@ def evaluate(folder: Path, artifact: str, test: LabelledPictures) -> Evaluation:
     return Evaluation({"artifact": artifact, **figures, "data_sha256": test.fingerprint()}, confusion, names, mistakes)
 
 
-def evaluation_command(folder: Path, artifact: str, data: Path | None = None) -> str:
-    """What a user types to repeat an evaluation."""
-    words = ["python", "-m", f"apps.{NAME}", "evaluate", "--artifact", artifact]
-    words += [] if folder.resolve() == command_line.SHIPPED / NAME else ["--model", str(folder)]
-    return shlex.join(words + (["--data", str(data)] if data else []))
-
-
 def record(folder: Path, artifact: str, test: LabelledPictures, command: str) -> Evaluation:
     """`evaluate`, its figures written into results.json and the model card with the command that repeats them."""
-    results = publishing.read_results_of(folder, artifact)
-    evaluation = evaluate(folder, artifact, test)
-    results["artifacts"][artifact] |= evaluation.figures | {"command": command}
-    publishing.write_results(folder, results)
-    return evaluation
+    found = []
+
+    def measure() -> dict[str, Any]:
+        found.append(evaluate(folder, artifact, test))
+        return found[0].figures
+
+    publishing.record(folder, artifact, measure, command)
+    return found[0]
 
 
 def print_confusion(evaluation: Evaluation) -> None:
@@ -328,7 +315,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             command_line.need("matplotlib")
         test = load_test_data(flags.data)
         if flags.record:
-            command = evaluation_command(flags.model, flags.artifact, flags.data)
+            data = [flags.data] if flags.data else []
+            command = command_line.evaluation_command(NAME, flags.model, flags.artifact, *data)
             evaluation = record(flags.model, flags.artifact, test, command)
         else:
             evaluation = evaluate(flags.model, flags.artifact, test)

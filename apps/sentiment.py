@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -124,14 +123,13 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     if fitted.interrupted:
         print("\nStopped: writing the best model so far. Ctrl-C again leaves without.", flush=True)
     training.plot_history(fitted.history, "accuracy", run.folder / "history.png", "Sentiment")
-    beside = run.folder / "model.partial.keras"
-    model.save(beside)
-    beside.replace(output / "model.keras")
+    training.save_model(model, output / "model.keras")
     how = {"command": publishing.command(), "recipe": dataclasses.asdict(recipe), "stages": run.stages}
     write_artifacts(model, vocabulary, output, how | publishing.environment(), labelled.texts[:TYPICAL])
     for artifact in FILES:
-        command = evaluation_command(output, artifact) if data is None else publishing.command()
-        print(publishing.in_words(record(output, artifact, test, command)), flush=True)
+        command = command_line.evaluation_command(NAME, output, artifact) if data is None else publishing.command()
+        figures = publishing.record(output, artifact, lambda name=artifact: evaluate(output, name, test), command)
+        print(publishing.in_words(figures), flush=True)
 
 
 def pretrain(model, sequences: list[np.ndarray], vocabulary: Vocabulary, run: Run) -> None:
@@ -235,15 +233,9 @@ def load_trained(path: Path):
     if not path.is_file():
         raise DataError(f"expected a trained model, as `train` writes it to model.keras, got no file {path}")
     vocabulary = running.load_vocabulary(path.parent)
-    import keras
+    from apps.pipeline import training
 
-    import keras_rnn  # noqa: F401  (its layers are in the file)
-    from apps.pipeline import training  # noqa: F401  (so is its optimizer)
-
-    try:
-        return keras.saving.load_model(path), vocabulary
-    except Exception as error:  # damage shows as errors of zipfile, h5py, JSON, Keras, ...
-        raise DataError(f"expected a trained model in {path}, got a damaged file ({type(error).__name__})") from error
+    return training.load_model(path), vocabulary
 
 
 def evaluate(folder: Path, artifact: str, test: LabelledTexts) -> dict[str, Any]:
@@ -254,24 +246,6 @@ def evaluate(folder: Path, artifact: str, test: LabelledTexts) -> dict[str, Any]
     correct = (running.probabilities(folder, artifact, test.texts) > 0.5) == test.labels
     figures = {"metric": "accuracy", "value": float(np.mean(correct)), "examples": len(test)}
     return {"artifact": artifact, **figures, "data_sha256": test.fingerprint()}
-
-
-def evaluation_command(folder: Path, artifact: str, data: Path | None = None) -> str:
-    """What a user types to repeat an evaluation."""
-    words = ["python", "-m", f"apps.{NAME}", "evaluate", "--artifact", artifact]
-    words += [] if folder.resolve() == command_line.SHIPPED / NAME else ["--model", str(folder)]
-    return shlex.join(words + (["--data", str(data)] if data else []))
-
-
-def record(folder: Path, artifact: str, test: LabelledTexts, command: str) -> dict[str, Any]:
-    """`evaluate`, written into results.json and the model card with the command that repeats it."""
-    results = publishing.read_results(folder)
-    if artifact not in results.get("artifacts", {}):
-        raise DataError(f"expected a results.json that lists {artifact} in {folder}, got none: export the model again")
-    figures = evaluate(folder, artifact, test)
-    results["artifacts"][artifact] |= figures | {"command": command}
-    publishing.write_results(folder, results)
-    return figures
 
 
 def classify(texts: Iterable[str], folder: Path, with_words: bool) -> Iterator[dict[str, Any]]:
@@ -339,11 +313,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         test = datasets.imdb("test") if flags.data is None else datasets.labelled_file(flags.data)
+
+        def measure():
+            return evaluate(flags.model, flags.artifact, test)
+
         if flags.record:
-            command = evaluation_command(flags.model, flags.artifact, flags.data)
-            figures = record(flags.model, flags.artifact, test, command)
+            data = [flags.data] if flags.data else []
+            command = command_line.evaluation_command(NAME, flags.model, flags.artifact, *data)
+            figures = publishing.record(flags.model, flags.artifact, measure, command)
         else:
-            figures = evaluate(flags.model, flags.artifact, test)
+            figures = measure()
         print(json.dumps(figures) if flags.json else publishing.in_words(figures))
 
     def run_export(flags: argparse.Namespace) -> None:

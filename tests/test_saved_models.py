@@ -11,11 +11,21 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from apps.pipeline import publishing, running
+from apps.pipeline.generation import Choice, Writer
+from apps.pipeline.stepping import Stepper
+from apps.pipeline.symbols import Symbols
 from apps.sentiment import classify
 
 MODELS = Path(__file__).parents[1] / "saved_models"
 FOLDER = MODELS / "sentiment"
-APPS = {"sentiment": "vocabulary.json", "mnist_rows": "labels.json"}
+APPS = {  # what is beside the artifacts
+    "sentiment": "vocabulary.json",
+    "mnist_rows": "labels.json",
+    "shakespeare": "vocabulary.json",
+    "word_reversal": "vocabulary.json",
+}
+CLASSIFIERS = ("sentiment", "mnist_rows")  # ship a file with 8-bit activations too
+ARTIFACTS = {app: [*publishing.FILES][: None if app in CLASSIFIERS else -1] for app in APPS}
 TEXTS = [
     "A warm, funny film. I laughed, I cried, and I left with a smile: wonderful!",
     "Dull, clumsy and far too long; the worst two hours I have spent in a cinema.",
@@ -31,23 +41,23 @@ def results(app):
 
 
 def test_every_model_is_tested():
-    assert {path.name for path in MODELS.iterdir()} == set(APPS)
+    assert {path.parent.name for path in MODELS.glob("*/results.json")} == set(APPS)
 
 
 @pytest.mark.parametrize("app", APPS)
 def test_the_folder_is_complete(app):
     names = {path.name for path in (MODELS / app).iterdir()} - {"training", "model.keras"}
-    assert names == {*publishing.FILES.values(), APPS[app], "results.json", "README.md"}
-    assert set(results(app)["artifacts"]) == set(publishing.FILES)
+    files = {publishing.FILES[artifact] for artifact in ARTIFACTS[app]}
+    assert names == files | {APPS[app], "results.json", "README.md"}
+    assert set(results(app)["artifacts"]) == set(ARTIFACTS[app])
 
 
-@pytest.mark.parametrize("app", APPS)
-@pytest.mark.parametrize("artifact", publishing.FILES)
+@pytest.mark.parametrize(("app", "artifact"), [(app, artifact) for app in APPS for artifact in ARTIFACTS[app]])
 def test_the_figures_are_of_these_very_files(app, artifact):
     entry = results(app)["artifacts"][artifact]
     assert publishing.fingerprint(MODELS / app / entry["file"]) == {"bytes": entry["bytes"], "sha256": entry["sha256"]}
     assert entry["command"] == f"python -m apps.{app} evaluate --artifact {artifact}"
-    assert f"{entry['value']:.2%}" in (MODELS / app / "README.md").read_text(encoding="utf-8")
+    assert publishing.metrics_in_words(entry) in (MODELS / app / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_bars_of_sentiment():
@@ -68,6 +78,33 @@ def test_the_bars_of_mnist_rows():
     assert figures["saved_model"] == figures["litert"] >= 0.996
     assert figures["litert_int8"] >= 0.995
     assert artifacts["litert_int8"]["bytes"] <= 1e6
+
+
+def test_the_bars_of_shakespeare():
+    artifacts = results("shakespeare")["artifacts"]
+    assert all(entry["examples"] == 111_539 and entry["unit"] == "nats" for entry in artifacts.values())
+    for entry in artifacts.values():
+        assert entry["value"] <= 1.475 and entry["more"]["one pass"] <= 1.460
+    assert artifacts["litert"]["value"] == pytest.approx(artifacts["saved_model"]["value"], abs=1e-5)
+
+
+def test_the_bars_of_word_reversal():
+    artifacts = results("word_reversal")["artifacts"]
+    assert all(entry["examples"] == 20_000 for entry in artifacts.values())
+    for entry in artifacts.values():
+        assert entry["value"] == 1.0 and all(value >= 0.995 for value in entry["more"].values())
+
+
+def test_shakespeare_writes_the_same_text_everywhere():
+    folder = MODELS / "shakespeare"
+    step, symbols = Stepper(folder, "litert"), Symbols.load(folder)
+    served = tf.saved_model.load(str(folder / "1")).signatures["serving_default"]
+    prompts = ["ROMEO:\n", "", "To be, or not to be €"]
+    options = {"length": tf.constant(200), "temperature": tf.constant(0.8), "seed": tf.constant(11)}
+    for row, text in enumerate(served(prompt=tf.constant(prompts), **options)["text"].numpy()):
+        assert text.decode() == prompts[row] + "".join(
+            Writer(step, symbols, prompts[row]).write(200, Choice(0.8, seed=11), row)
+        )
 
 
 def test_every_runtime_gives_the_same_answers():
