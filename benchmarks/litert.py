@@ -8,7 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
@@ -17,10 +17,11 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import keras_rnn
+from benchmarks import tables
 from keras_rnn.artifacts import Signature, litert
 
 FEATURES, UNITS = 64, 128
-LENGTHS = (10, 30, 100, 300, 1000)
+LENGTHS = (10, 96, 100, 300, 960, 1000)
 LONGEST_UNROLLED = 100  # steps, which are 1,400 operators
 WEIGHTS = ("float32", "int8")
 WAYS = ("loop", "fused", "Keras 2 fused", "Keras 3 unrolled")
@@ -39,7 +40,18 @@ class Row:
     reason: str = ""
 
 
-def run(repeats: int = 30) -> list[Row]:
+def run(output: Path, repeats: int, budget: float, only: str) -> None:
+    """Measures and writes litert.md, litert.json, litert.png."""
+    rows = all_rows(repeats)
+    tables.write(output, "litert", markdown(rows), {"rows": [asdict(row) for row in rows]})
+    chosen = [row for row in rows if (row.outputs, row.weights) == ("all", "float32") and row.milliseconds]
+    points = {way: [(row.steps, row.milliseconds) for row in chosen if row.way == way] for way in WAYS}
+    series = {way: tuple(map(list, zip(*pairs, strict=True))) for way, pairs in points.items() if pairs}
+    title = f"LiteRT, LSTM({UNITS}) over {FEATURES} features, every output, float32, one thread"
+    tables.lines(output / "litert.png", title, "time steps", "milliseconds", series, log=True)
+
+
+def all_rows(repeats: int) -> list[Row]:
     """Every way at every length, with the last output or all of them, in float32 and int8."""
     rows = []
     for outputs in ("last", "all"):
@@ -136,7 +148,3 @@ def markdown(rows: Sequence[Row]) -> str:
             cells = [row.reason or f"{row.milliseconds:.3f}" for row in table if row.steps == steps]
             lines.append(f"| {steps} | {' | '.join(cells)} |")
     return "\n".join(lines[1:])
-
-
-if __name__ == "__main__":
-    print(markdown(run()))

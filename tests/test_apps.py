@@ -323,7 +323,7 @@ def no_artifacts(monkeypatch):
     """Training that ends with model.keras, for tests that look at the model only."""
     monkeypatch.setattr(sentiment, "write_artifacts", lambda *_: None)
     figures = {"artifact": "none", "metric": "accuracy", "value": 1.0, "examples": 1}
-    monkeypatch.setattr(sentiment, "record", lambda *_: figures)
+    monkeypatch.setattr(sentiment.publishing, "record", lambda *_: figures)
 
 
 def raises(error):

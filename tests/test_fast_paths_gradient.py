@@ -82,6 +82,7 @@ def by(way, function, cell, inputs, states, weights, mask, monkeypatch, **option
         return function(gradient.run, cell, inputs, states, weights, mask, **options)
     if way != "one block by XLA":
         monkeypatch.setattr(gradient, "XLA_NUMBERS", 0)
+        monkeypatch.setattr(gradient, "XLA_NUMBERS_OF_INFERENCE", 0)
 
     def hidden(tensor, sizes):  # of a tensor, those sizes that aren't weights'
         return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=sizes) if way == "unknown shapes" else tensor
@@ -127,11 +128,22 @@ def test_xla_gives_the_plain_loops_numbers(name, way, masked, monkeypatch):
 
 
 @masked_or_not
+@pytest.mark.parametrize("way", ["blocks", "unknown shapes"])
 @every_cell
-def test_inference_is_the_plain_loops_and_so_is_its_gradient(cell, masked, monkeypatch):
+def test_inference_is_the_plain_loops_and_so_is_its_gradient(cell, way, masked, monkeypatch):
     arguments = data(cell, 6, masked)
     expected = values_and_gradients(plain, cell, *arguments)
-    assert_close(by("blocks", values_and_gradients, cell, *arguments, monkeypatch, by_hand=False), expected)
+    assert_close(by(way, values_and_gradients, cell, *arguments, monkeypatch, by_hand=False), expected)
+
+
+@pytest.mark.parametrize("options", [{}, {"return_all_outputs": False}], ids=str)
+@pytest.mark.parametrize("way", ["one block by XLA", "blocks in XLA", "eager"])
+def test_inference_is_the_plain_loops_by_every_other_way(way, options, monkeypatch):
+    monkeypatch.setattr(blocks, "STEPS", 2)
+    arguments = data(CELLS["LSTM"], 5, masked=True)
+    expected = values_and_gradients(plain, CELLS["LSTM"], *arguments, **options)
+    options = {**options, "by_hand": False}
+    assert_close(by(way, values_and_gradients, CELLS["LSTM"], *arguments, monkeypatch, **options), expected)
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
@@ -191,7 +203,7 @@ def test_a_tape_that_stays_gives_the_gradient_twice():
 
 
 def by_hand(layer, shape, monkeypatch, training=True):
-    """Whether a graph of `layer` has the gradient by hand, and whether XLA compiles any of it."""
+    """Whether a graph of `layer` has the loops with a gradient by hand, and whether XLA compiles any of it."""
     taken = []
     original = gradient.with_gradient
     monkeypatch.setattr(gradient, "with_gradient", lambda *arguments: taken.append(1) or original(*arguments))
@@ -207,7 +219,10 @@ def by_hand(layer, shape, monkeypatch, training=True):
         (keras_rnn.LSTM(4), (None, 6, 3), True, (True, False)),
         (keras_rnn.LSTM(4), (2, None, 3), True, (True, False)),
         (keras_rnn.LSTM(4), (513, 6, 3), True, (True, False)),
-        (keras_rnn.LSTM(4), (2, 6, 3), False, (False, False)),
+        (keras_rnn.LSTM(4), (2, 6, 3), False, (True, True)),
+        (keras_rnn.LSTM(4), (129, 6, 3), False, (True, False)),
+        (keras_rnn.LSTM(4), (None, 6, 3), False, (False, False)),
+        (keras_rnn.LSTM(4), (2, None, 3), False, (False, False)),
         (keras_rnn.LSTM(4, dropout=0.2), (2, 6, 3), True, (True, True)),
         (keras_rnn.LSTM(4, recurrent_dropout=0.2), (2, 6, 3), True, (False, False)),
         (keras_rnn.LSTM(4, dropout=0.2, implementation=1), (2, 6, 3), True, (False, False)),

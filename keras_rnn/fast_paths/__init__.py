@@ -95,7 +95,8 @@ def run(
 
     def loop(inputs, states, weights, mask, by_hand=False):
         if by_formula:
-            more = {"last_output": last_output, "by_hand": by_hand}
+            # In one graph with cuDNN's kernel, TensorFlow makes the gradient of both: it can of a plain loop.
+            more = {"last_output": last_output, "by_hand": by_hand, "plain": training and not by_hand}
             return gradient.run(cell, inputs, states, weights, mask, **options, **more)
         fixed = WithWeights(cell, **weights)
 

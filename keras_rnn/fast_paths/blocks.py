@@ -103,16 +103,21 @@ class Passes:
     return_all_outputs: bool
     as_one_block: bool = False
 
-    def forward(self, arguments: Sequence[tf.Tensor]) -> tuple[Tensors, tuple[list[tf.TensorArray], Tensors]]:
-        """The results; for the pass back, arrays of what every full block saved, and what the last one did."""
+    def forward(
+        self, arguments: Sequence[tf.Tensor], save: bool = True
+    ) -> tuple[Tensors, tuple[list[tf.TensorArray], Tensors]]:
+        """The results; for the pass back, if it is to `save`, arrays of what every full block saved, and what the last
+        one did."""
         inputs, formula, states = self.taken_apart(arguments)
         batch, units = inputs.shape[1], formula.units
         blocks, *last_one = self.blocks(inputs)
+        several = tf.is_tensor(blocks) or blocks > 0
+        widths = formula.saved_widths if save else [1] * self.return_all_outputs
 
         def block(number, states, steps, loop):
             parts = [cut(sequence, number * STEPS, steps) for sequence in (inputs, self.mask)]
-            new, saved = forward_block(formula, *parts, states, loop)
-            return new, [*saved, *states]
+            new, saved = forward_block(formula, *parts, states, loop, widths)
+            return new, [*saved, *states] if save else saved
 
         def body(number, states, hidden, arrays):
             states, saved = block(number, states, STEPS, unrolled)
@@ -121,18 +126,18 @@ class Passes:
                 number + 1,
                 states,
                 hidden,
-                [a.write(number, tensor) for a, tensor in zip(arrays, saved, strict=True)],
+                [a.write(number, tensor) for a, tensor in zip(arrays, saved, strict=save)],
             )
 
         arrays, hidden = [], tf.TensorArray(inputs.dtype, size_of(inputs), element_shape=(batch, units))
-        if tf.is_tensor(blocks) or blocks:
-            shapes = [(STEPS, batch, units * width) for width in formula.saved_widths]
-            shapes += [(batch, units)] * formula.states
+        if several:
+            shapes = [(STEPS, batch, units * width) for width in widths] + [(batch, units)] * formula.states
+            shapes = shapes if save else []
             arrays = [tf.TensorArray(inputs.dtype, blocks, element_shape=s, clear_after_read=False) for s in shapes]
             states, hidden, arrays = repeated(body, blocks, states, hidden, arrays)
         states, last = block(blocks, states, *last_one)
         if self.return_all_outputs:
-            hidden = write_steps(hidden, blocks * STEPS, last[0]).stack() if arrays else last[0]
+            hidden = write_steps(hidden, blocks * STEPS, last[0]).stack() if several else last[0]
         return ([hidden, *states] if self.return_all_outputs else states), (arrays, last)
 
     def backward(self, arguments: Sequence[tf.Tensor], of_results: Sequence[tf.Tensor], saved) -> Tensors:
@@ -189,16 +194,16 @@ class Passes:
         return blocks, inputs.shape[0] - blocks * STEPS, unrolled
 
 
-def forward_block(formula: Formula, inputs, mask, states, loop) -> tuple[Tensors, Tensors]:
-    """Last states, and what is saved; the saved states are those after the mask."""
+def forward_block(formula: Formula, inputs, mask, states, loop, widths: Sequence[int]) -> tuple[Tensors, Tensors]:
+    """Last states, and what is saved, as many as `widths`; the saved states are those after the mask."""
 
     def step(parts, states):
         new, saved = formula.forward(parts[0], states)
         new = choose(*parts[1:] or [None], new, states)
-        return new, [*new, *saved[len(new) :]]
+        return new, [*new, *saved[len(new) :]][: len(widths)]
 
     sequences = [formula.project(inputs), *([] if mask is None else [mask])]
-    return loop(step, sequences, states, [width * formula.units for width in formula.saved_widths])
+    return loop(step, sequences, states, [width * formula.units for width in widths])
 
 
 def backward_block(formula: Formula, inputs, mask, of_hidden, saved, first, of_states, loop):

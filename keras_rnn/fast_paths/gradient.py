@@ -11,7 +11,10 @@ steps are in `formulas`, the loops in `blocks`, which this file takes in one of 
     many numbers    block after block: starting an operator is nothing to running it, and what is computed for a block
                     at once stays in the processor's cache.
 
-Inference takes the same steps in a loop that saves nothing, and so does a second derivative, which is TensorFlow's.
+Inference takes one of the two ways without saving, where batch and time are known: then the graph is for the shapes at
+hand, as that of `predict` is. If its gradient is asked for, the pass forward is done again. A graph for any batch or
+time, as an exported one is, holds a plain loop, which every converter knows; a second derivative is TensorFlow's, of
+that loop.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from keras_rnn.cells import RecurrentCell
 from keras_rnn.fast_paths.blocks import Passes
 from keras_rnn.fast_paths.formulas import Tensors, formula_of
 
-XLA_NUMBERS = 2048  # batch * units up to which XLA is the faster way
+XLA_NUMBERS = 2048  # batch * units up to which XLA is the faster way to train
+XLA_NUMBERS_OF_INFERENCE = 512  # and to infer
 
 
 def takes(cell: RecurrentCell, inputs: tf.Tensor) -> bool:
@@ -45,21 +49,26 @@ def run(
     zero_output_for_mask: bool = False,
     return_all_outputs: bool = True,
     by_hand: bool = True,
+    plain: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor | None, list[tf.Tensor]]:
     """A cell that `takes` the inputs `(time, batch, features)`, over them; results as from `sequence.scan`.
 
     Args:
         weights: the cell's kernel, recurrent_kernel and bias.
         last_output, go_backwards, zero_output_for_mask, return_all_outputs: as for `sequence.scan`.
-        by_hand: save what the gradient by hand needs; without it, TensorFlow makes the gradient if one is asked for.
+        by_hand: save what the gradient by hand needs; without it, it is inference.
+        plain: in place of the two, a plain loop, whatever the shapes.
     """
     if go_backwards:
         inputs = tf.reverse(inputs, [0])
         mask = None if mask is None else tf.reverse(mask, [0])
-    small = by_hand and by_xla(inputs, cell.units)
+    known = None not in inputs.shape[:2] and not tf.executing_eagerly()
+    small = (
+        known and not plain and inputs.shape[1] * cell.units <= (XLA_NUMBERS if by_hand else XLA_NUMBERS_OF_INFERENCE)
+    )
     passes = Passes(formula_of(cell), cell.activation, mask, return_all_outputs, as_one_block=small)
     arguments = [inputs, *biases_together(**weights), *initial_states]
-    results = with_gradient(passes, arguments) if by_hand else passes.plain(arguments)
+    results = with_gradient(passes, arguments, by_hand) if by_hand or (known and not plain) else passes.plain(arguments)
     hidden, states = (results[0], results[1:]) if return_all_outputs else (None, results)
     if mask is None:
         return states[0], hidden, states
@@ -68,13 +77,6 @@ def run(
     before = tf.zeros_like(states[0]) if last_output is None or zero_output_for_mask else last_output
     last = tf.where(tf.expand_dims(seen[-1], -1), states[0], before)
     return last, tf.where(tf.expand_dims(seen, -1), hidden, before) if return_all_outputs else None, states
-
-
-def by_xla(inputs: tf.Tensor, units: int) -> bool:
-    """Whether XLA is the faster way for these shapes, and will be asked for no others."""
-    time, batch, _ = inputs.shape
-    known = time is not None and batch is not None and not tf.executing_eagerly()
-    return known and batch * units <= XLA_NUMBERS
 
 
 def biases_together(kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor | None) -> Tensors:
@@ -88,8 +90,9 @@ def biases_together(kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Ten
     return [kernel, bias[0] + tf.concat([*gates, tf.zeros_like(candidate)], 0), recurrent_kernel, candidate]
 
 
-def with_gradient(passes: Passes, arguments: Tensors) -> Tensors:
-    """The results of `passes` for its differentiable arguments, with their gradient by hand."""
+def with_gradient(passes: Passes, arguments: Tensors, save: bool = True) -> Tensors:
+    """The results of `passes` for its differentiable arguments, with their gradient by hand, for which everything is
+    there if `save`, and is computed otherwise."""
     forward, backward = passes.forward, passes.backward
     if passes.as_one_block:
         forward, backward = (tf.function(way, jit_compile=True, autograph=False) for way in (forward, backward))
@@ -99,12 +102,14 @@ def with_gradient(passes: Passes, arguments: Tensors) -> Tensors:
 
     @tf.custom_gradient
     def results(*arguments):
-        values, saved = forward(unrecorded(arguments))
+        values, saved = forward(unrecorded(arguments), save)
 
         def gradient(*of_results):
+            kept = saved if save else forward(unrecorded(arguments))[1]
+
             @tf.custom_gradient
             def derivative(*both):
-                first = backward(unrecorded(arguments), unrecorded(of_results), saved)
+                first = backward(unrecorded(arguments), unrecorded(of_results), kept)
                 return first, lambda *upstream: second_derivative(passes, len(arguments), both, upstream)
 
             return derivative(*arguments, *of_results)

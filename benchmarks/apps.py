@@ -1,0 +1,219 @@
+"""The apps: training beside the same network with Keras's layers, the shipped model in use, the start of a command.
+
+The examples are made up, of the shapes and lengths of the real ones, so that no data set is needed. Training goes
+through the app's own input pipeline and threads. The Keras model's `predict` gets the batches that the SavedModel gets,
+and where that one takes text, the ids of it: the SavedModel's time has the words' way to ids in it, and Keras's hasn't.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_rnn
+from apps import mnist_rows, sentiment
+from apps.pipeline import fine_tuning, picture_training, running, training
+from apps.pipeline.command_line import SHIPPED
+from apps.pipeline.picture_datasets import LabelledPictures
+from apps.pipeline.pictures import SIZE
+from apps.pipeline.text import Vocabulary
+from benchmarks import tables, timing
+
+TRAINED_BATCHES, SERVED_BATCHES = 6, 4
+LAYERS = ("SimpleRNN", "LSTM", "GRU")
+
+
+@dataclass(frozen=True)
+class App:
+    """What is measured of an app.
+
+    build: the network of its recipe.
+    loss: what it is trained with.
+    batches: of how many examples, generator -> made-up examples to train with, as the app assembles them.
+    requests: how many batches, generator -> pairs of what its SavedModel and what its Keras model takes.
+    litert: a request of its SavedModel -> what its LiteRT file takes, example by example.
+    command: what a user types, after python -m apps.NAME.
+    """
+
+    unit: str
+    build: Callable[[], keras.Model]
+    loss: keras.losses.Loss
+    batches: Callable[[int, np.random.Generator], training.Batches]
+    requests: Callable[[int, np.random.Generator], list[tuple[dict, np.ndarray]]]
+    litert: Callable[[dict], list[dict]]
+    batch_size: int
+    command: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Examples a second, in training and in use; None where the app has no such file. Seconds and megabytes of its
+    command, from start to end."""
+
+    app: str
+    unit: str
+    training: dict[str, float]
+    inference: dict[str, float]
+    seconds: float
+    megabytes: float
+
+
+def review_lengths(count: int, generator: np.random.Generator) -> np.ndarray:
+    """Of made-up reviews, in words: half of IMDB's are below 174, and their mean is 234."""
+    lengths = np.exp(generator.normal(np.log(174), 0.77, count)).astype(int)
+    return np.clip(lengths, 10, sentiment.Recipe.keep_last)
+
+
+def review_batches(count: int, generator: np.random.Generator) -> training.Batches:
+    recipe = sentiment.Recipe()
+    rows = [generator.integers(2, recipe.words, n).astype(np.int32) for n in review_lengths(count, generator)]
+    labels = generator.integers(0, 2, count)
+    return fine_tuning.text_batches((rows, labels), recipe.batch_size, recipe.unknown_rate, 0, shuffle=True)
+
+
+def review_requests(count: int, generator: np.random.Generator) -> list[tuple[dict, np.ndarray]]:
+    """In batches of like length, as `evaluate` makes them."""
+    vocabulary = vocabulary_of_reviews()
+    words = [word for word in vocabulary.words if word.isalpha()]
+    size = sentiment.Recipe.batch_size
+    lengths = np.sort(review_lengths(count * size, generator))
+    texts = [" ".join(generator.choice(words, n)) for n in lengths]
+    batches = [texts[start : start + size] for start in range(0, len(texts), size)]
+    ids = [training.padded([np.array(vocabulary.ids(text), np.int32) for text in batch]) for batch in batches]
+    return [({"text": tf.constant(batch)}, row) for batch, row in zip(batches, ids, strict=True)]
+
+
+def vocabulary_of_reviews() -> Vocabulary:
+    return running.load_vocabulary(SHIPPED / sentiment.NAME)
+
+
+def ids_of_reviews(request: dict) -> list[dict]:
+    vocabulary = vocabulary_of_reviews()
+    return [{"ids": np.array([vocabulary.ids(text.decode())], np.int32)} for text in request["text"].numpy()]
+
+
+def picture_batches(count: int, generator: np.random.Generator) -> training.Batches:
+    recipe = mnist_rows.Recipe()
+    pictures = generator.integers(0, 256, (count, SIZE, SIZE)).astype(np.uint8)
+    data = LabelledPictures(pictures, generator.integers(0, 10, count).astype(np.int32), tuple("0123456789"))
+    with mock.patch.object(picture_training, "SMALLEST_EPOCH", 1):
+        return picture_training.picture_batches(data, recipe.batch_size, 0, recipe.distortion)
+
+
+def picture_requests(count: int, generator: np.random.Generator) -> list[tuple[dict, np.ndarray]]:
+    batches = generator.random((count, mnist_rows.Recipe.batch_size, SIZE, SIZE), np.float32)
+    return [({"image": tf.constant(batch)}, batch) for batch in batches]
+
+
+APPS = {
+    sentiment.NAME: App(
+        "reviews",
+        lambda: sentiment.build_model(len(vocabulary_of_reviews()), sentiment.Recipe.units),
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        review_batches,
+        review_requests,
+        ids_of_reviews,
+        sentiment.Recipe.batch_size,
+        ("classify", "A warm, funny film."),
+    ),
+    mnist_rows.NAME: App(
+        "pictures",
+        lambda: mnist_rows.build_model(10, mnist_rows.Recipe.units, mnist_rows.Recipe.dropout),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        picture_batches,
+        picture_requests,
+        lambda request: [{"image": picture[None]} for picture in request["image"].numpy()],
+        mnist_rows.Recipe.batch_size,
+        (),
+    ),
+}
+
+
+def with_layers_of(maker: str, build: Callable[[], keras.Model]) -> keras.Model:
+    """The network that `build` makes with the layers of keras_rnn, or the same with those of keras.layers."""
+    module = keras_rnn if maker == "ours" else keras.layers
+    keras.utils.set_random_seed(0)
+    with mock.patch.multiple(keras_rnn, **{name: getattr(module, name) for name in LAYERS}):
+        return build()
+
+
+def trainings(app: App) -> dict[str, Callable[[], object]]:
+    """A fit over TRAINED_BATCHES batches, by whose layers."""
+    batches = app.batches(TRAINED_BATCHES * app.batch_size, np.random.default_rng(0))
+    calls = {}
+    for maker in ("ours", "keras"):
+        model = with_layers_of(maker, app.build)
+        model.compile(training.AdamW(1e-3, global_clipnorm=1.0), app.loss, jit_compile=False)
+        calls[maker] = lambda model=model: model.fit(batches.dataset(), shuffle=False, verbose=0)
+    return calls
+
+
+def inferences(name: str, app: App) -> dict[str, tuple[Callable[[], object], int]]:
+    """What answers SERVED_BATCHES batches, and the LiteRT file a few examples, with how many they are."""
+    requests = app.requests(SERVED_BATCHES, np.random.default_rng(1))
+    examples = sum(len(inputs) for _, inputs in requests)
+    serve = running.load_saved_model(SHIPPED / name / "1")
+    litert = running.load_litert(SHIPPED / name, "litert")
+    few = [one for request, _ in requests for one in app.litert(request)[:8]]
+    model = with_layers_of("keras", app.build)
+    spec = tf.TensorSpec(
+        (None, *([None] * (requests[0][1].ndim == 2) or requests[0][1].shape[1:])), requests[0][1].dtype
+    )
+    batches = tf.data.Dataset.from_generator(lambda: (inputs for _, inputs in requests), output_signature=spec)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(len(requests)))
+    return {
+        "saved_model": (lambda: [serve(**request) for request, _ in requests], examples),
+        "keras predict": (lambda: model.predict(batches, verbose=0), examples),
+        "litert, one thread": (lambda: [litert(**one) for one in few], len(few)),
+    }
+
+
+def measured(name: str, repeats: int, budget: float) -> Row:
+    app = APPS[name]
+    medians, _ = timing.interleaved(trainings(app), repeats, budget=budget)
+    examples = TRAINED_BATCHES * app.batch_size
+    trained = {maker: 1000 * examples / milliseconds for maker, milliseconds in medians.items()}
+    calls = inferences(name, app)
+    medians, _ = timing.interleaved({way: call for way, (call, _) in calls.items()}, repeats, budget=budget)
+    answered = {way: 1000 * calls[way][1] / milliseconds for way, milliseconds in medians.items()}
+    starts = [timing.process(["-m", f"apps.{name}", *app.command]) for _ in range(5)]
+    seconds, megabytes = (statistics.median(column) for column in zip(*starts, strict=True))
+    return Row(name, app.unit, trained, answered, seconds, megabytes)
+
+
+def run(output: Path, repeats: int, budget: float, only: str) -> None:
+    """Measures the apps with `only` in their names and writes apps.md, apps.json, apps.png."""
+    training.set_up(0)
+    rows = [measured(name, repeats, budget) for name in APPS if only in name]
+    tables.write(output, "apps", markdown(rows), {"rows": [asdict(row) for row in rows]})
+    ratios = {row.app: ratios_of(row) for row in rows}
+    panels = {what: {app: ratios[app][what] for app in ratios} for what in ("training", "SavedModel")}
+    tables.bars(output / "apps.png", "the same network with keras.layers: its time / ours", panels)
+
+
+def ratios_of(row: Row) -> dict[str, float]:
+    return {
+        "training": row.training["ours"] / row.training["keras"],
+        "SavedModel": row.inference["saved_model"] / row.inference["keras predict"],
+    }
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A row for each app; in the columns with a ratio, ours against Keras's."""
+    header = ["examples a second", "training", "keras", "ours / keras", "SavedModel", "Keras predict"]
+    header += ["SavedModel / predict", "LiteRT, one thread", "command, s", "command, MB"]
+    lines = []
+    for row in rows:
+        ratios = ratios_of(row)
+        line = [f"{row.app}: {row.unit}", *(f"{row.training[maker]:.0f}" for maker in ("ours", "keras"))]
+        line += [f"{ratios['training']:.2f}", *(f"{row.inference[w]:.0f}" for w in ("saved_model", "keras predict"))]
+        line += [f"{ratios['SavedModel']:.2f}", f"{row.inference['litert, one thread']:.0f}"]
+        lines.append([*line, f"{row.seconds:.2f}", f"{row.megabytes:.0f}"])
+    return tables.table(header, lines)
