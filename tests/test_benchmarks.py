@@ -154,6 +154,7 @@ def test_several_verbs_run_in_processes_of_their_own(monkeypatch):
         ["layers", "--output=benchmarks/results"],
         ["litert", "--output=benchmarks/results"],
         ["apps", "--output=benchmarks/results"],
+        ["generation", "--output=benchmarks/results"],
     ]
 
 
@@ -165,7 +166,7 @@ def test_an_unknown_verb_is_refused_in_one_sentence(capsys):
     with pytest.raises(SystemExit) as stop:
         __main__.main(["layer"])
     assert stop.value.code == 2
-    assert "expected layers, litert, apps, imdb, got 'layer'" in capsys.readouterr().err
+    assert "expected layers, litert, apps, generation, imdb, got 'layer'" in capsys.readouterr().err
 
 
 def test_every_way_of_generating_writes_the_length_that_was_asked_for(monkeypatch, tmp_path):

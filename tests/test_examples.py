@@ -327,7 +327,12 @@ def test_saved_models_lie_as_tensorflow_serving_expects_them(name):
     arguments = ("--tag_set", "serve", "--signature_def", "serving_default")
     done = run(command, "show", "--dir", MODELS / name / "1", *arguments)
     assert done.returncode == 0, done.stderr
-    inputs = {"sentiment": ("text", "DT_STRING", "(-1)"), "mnist_rows": ("image", "DT_FLOAT", "(-1, 28, 28)")}
+    inputs = {
+        "sentiment": ("text", "DT_STRING", "(-1)"),
+        "mnist_rows": ("image", "DT_FLOAT", "(-1, 28, 28)"),
+        "shakespeare": ("prompt", "DT_STRING", "(-1)"),
+        "word_reversal": ("word", "DT_STRING", "(-1)"),
+    }
     key, dtype, shape = inputs[name]
     assert re.search(rf"inputs\['{key}'\] tensor_info:\s+dtype: {dtype}\s+shape: {re.escape(shape)}", done.stdout)
     assert "Method name is: tensorflow/serving/predict" in done.stdout

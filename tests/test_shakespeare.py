@@ -246,6 +246,14 @@ def test_bad_input_is_one_sentence(trained, data, tmp_path, capfd):
         assert stopped.value.code == 2
 
 
+@pytest.mark.parametrize("symbols", ["a", "abcdefghijklmnopqrstuvwxyz \n.1234"])
+def test_another_vocabulary_is_noticed(trained, tmp_path, capfd, symbols):
+    (tmp_path / "model.tflite").write_bytes((trained / "model.tflite").read_bytes())
+    Symbols("char", tuple(symbols)).save(tmp_path / "vocabulary.json")
+    sentence = fails(capfd, "generate", "--model", tmp_path, "--prompt", symbols[-1])
+    assert "was made with beside it, got another" in sentence
+
+
 def test_resume_refuses_another_text(trained, data, capfd, tmp_path):
     sentence = fails(capfd, "train", *SMALL, "--data", data[0], "--output", trained, "--resume")
     assert "expected the settings of the run to resume" in sentence
@@ -257,10 +265,16 @@ def test_generate_starts_without_tensorflow_and_stops_with_ctrl_c(trained):
         f"status = main(['generate', '--model', {str(trained)!r}, '--length', '100000000', '--seed', '1']);"
         "sys.exit(status + 1000 * ('tensorflow' in sys.modules or 'keras' in sys.modules))"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert len(os.read(process.stdout.fileno(), 50)) > 0
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # A shell that runs tests in the background has them ignore Ctrl-C, and what they start.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes, **heard) as process:
+        assert len(os.read(process.stdout.fileno(), 50)) > 0
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        try:
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert b"Traceback" not in err and b"stopped" in err

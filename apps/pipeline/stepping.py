@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from apps.pipeline import running
+from apps.pipeline.corpora import DataError
 from apps.pipeline.publishing import FILES
+from apps.pipeline.symbols import Symbols
 
 States = dict[str, np.ndarray]
 WINDOW = 256  # symbols, from a zero state: how others measure
@@ -21,6 +23,7 @@ class Stepper:
     """
 
     def __init__(self, folder: Path, artifact: str):
+        self._path, self._symbols = folder / FILES[artifact], len(Symbols.load(folder))
         if artifact == "saved_model":
             import tensorflow as tf
 
@@ -44,9 +47,17 @@ class Stepper:
 
     def __call__(self, ids: np.ndarray, states: States) -> tuple[np.ndarray, States]:
         """ids int32 (rows,), states -> logits (rows, ids) of what comes next, new states."""
-        outputs = dict(self._run(ids=ids, **states))
-        logits = outputs.pop("logits")
-        return np.asarray(logits), outputs
+        try:
+            outputs = dict(self._run(ids=ids, **states))
+            logits = np.asarray(outputs.pop("logits"))
+        except (RuntimeError, KeyError) as error:  # an id, or an output, that the model doesn't have
+            raise self._another_vocabulary() from error
+        if logits.shape[-1] != self._symbols:
+            raise self._another_vocabulary()
+        return logits, outputs
+
+    def _another_vocabulary(self) -> DataError:
+        return DataError(f"expected the vocabulary that {self._path} was made with beside it, got another")
 
 
 def nats(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
