@@ -56,6 +56,8 @@ def ranked(logits: np.ndarray, temperature: float = 1.0) -> tuple[np.ndarray, np
 
 def kept_chances(chances: np.ndarray, top_k: int, top_p: float) -> np.ndarray:
     """The sorted probabilities with 0 in place of those that aren't drawn from."""
+    if not top_k and top_p >= 1.0:
+        return chances
     if top_k:
         chances = np.where(np.arange(len(chances)) < top_k, chances, 0.0)
     before = np.cumsum(chances) - chances
