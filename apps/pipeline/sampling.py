@@ -42,7 +42,10 @@ def choose(logits: np.ndarray, draw: int, temperature: float, top_k: int = 0, to
         return int(order[0])
     kept = kept_chances(chances, top_k, top_p)
     reached = np.cumsum(kept)
-    return int(order[min(np.sum(reached <= (draw + 0.5) / 2**32 * reached[-1]), np.count_nonzero(kept) - 1)])
+    place = reached.searchsorted((draw + 0.5) / 2**32 * reached[-1], side="right")
+    if place == len(kept) or not kept[place]:  # by rounding
+        place = np.count_nonzero(kept) - 1
+    return int(order[place])
 
 
 def ranked(logits: np.ndarray, temperature: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
