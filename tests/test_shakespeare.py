@@ -232,7 +232,7 @@ def test_bad_input_is_one_sentence(trained, data, tmp_path, capfd):
     (tmp_path / "empty").touch()
     (tmp_path / "model.keras").write_bytes(b"no")
     (tmp_path / "bad").write_bytes(b"\xff\x00\xff")
-    assert "got an empty one" in fails(capfd, "train", "--data", tmp_path / "empty", "--output", tmp_path / "o")
+    assert "40 symbols or more" in fails(capfd, "train", "--data", tmp_path / "empty", "--output", tmp_path / "o")
     assert "no such file" in fails(capfd, "train", "--data", tmp_path / "nothing", "--output", tmp_path / "o")
     sentence = fails(capfd, "train", "--data", data[1], "--encoding", "ascii", "--output", tmp_path / "o")
     assert "expected ascii in" in sentence

@@ -59,6 +59,7 @@ def test_what_is_no_text_is_refused(tmp_path):
 @pytest.mark.parametrize("piece", [1, 3, 7, 1000])
 @pytest.mark.parametrize("level", ["char", "word"])
 def test_pieces_cut_no_word_in_two(tmp_path, monkeypatch, piece, level):
+    monkeypatch.setattr(text_files, "SHORTEST", 1)
     monkeypatch.setattr(text_files, "PIECE", piece)
     paths = [tmp_path / "a", tmp_path / "b"]
     text = "one two three\nfour\n\nfive six\n"
@@ -85,9 +86,12 @@ def test_only_the_most_frequent_have_an_id(tmp_path):
     assert encoded.ids[:4].tolist() == [1, 2, 0, 1]
 
 
-def test_an_empty_text_is_refused(tmp_path):
-    with pytest.raises(DataError, match="expected a text to learn from, got an empty one"):
-        encode(lambda: [], "char", None, tmp_path / "ids.bin")
+def test_a_text_too_short_to_validate_with_is_refused(tmp_path):
+    for length in (0, 1, 39):
+        with pytest.raises(DataError, match=f"expected a text of 40 symbols or more to learn from, got {length}$"):
+            encode(lambda length=length: ["a" * length], "char", None, tmp_path / "ids.bin")
+    encoded = encode(lambda: ["a" * 40], "char", None, tmp_path / "ids.bin")
+    assert len(encoded.validation) == len(encoded.test) == 2
 
 
 def test_a_full_disk_leaves_nothing(tmp_path):

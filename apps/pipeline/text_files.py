@@ -16,6 +16,7 @@ from apps.pipeline.symbols import UNKNOWN, Symbols, clean, most_frequent, split
 
 PIECE = 1 << 20  # characters, or ids, in memory at once
 LONGEST_WORD = 16 << 20  # characters without a space or the end of a line that are in memory at once
+SHORTEST = 40  # symbols of a text, or there is nothing to validate with
 HELD_OUT = 0.1  # the last part of a text: the first half of it chooses, the second half tests
 _SAMPLE = 1 << 18  # bytes that tell the encoding
 _MARKS = {  # the byte-order marks, the longer ones first: UTF-32's begins with UTF-16's
@@ -159,8 +160,9 @@ def encode(pieces: Pieces, level: str, most: int | None, file: Path) -> EncodedT
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
-    if not file.stat().st_size:
-        raise DataError("expected a text to learn from, got an empty one")
+    count = file.stat().st_size // np.dtype(np.int32).itemsize
+    if count < SHORTEST:
+        raise DataError(f"expected a text of {SHORTEST} symbols or more to learn from, got {count}")
     ids = np.memmap(file, np.int32, "r+")
     counts = np.zeros(len(numbers), np.int64)
     end = trained_on(len(ids))
