@@ -332,6 +332,7 @@ def test_saved_models_lie_as_tensorflow_serving_expects_them(name):
         "mnist_rows": ("image", "DT_FLOAT", "(-1, 28, 28)"),
         "shakespeare": ("prompt", "DT_STRING", "(-1)"),
         "word_reversal": ("word", "DT_STRING", "(-1)"),
+        "chinese_pos": ("text", "DT_STRING", "(-1)"),
     }
     key, dtype, shape = inputs[name]
     assert re.search(rf"inputs\['{key}'\] tensor_info:\s+dtype: {dtype}\s+shape: {re.escape(shape)}", done.stdout)

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from apps.pipeline import publishing, running
+from apps.pipeline import publishing, running, word_tagging
 from apps.pipeline.generation import Choice, Writer
 from apps.pipeline.stepping import Stepper
 from apps.pipeline.symbols import Symbols
@@ -23,6 +23,7 @@ APPS = {  # what is beside the artifacts
     "mnist_rows": "labels.json",
     "shakespeare": "vocabulary.json",
     "word_reversal": "vocabulary.json",
+    "chinese_pos": "vocabulary.json",
 }
 CLASSIFIERS = ("sentiment", "mnist_rows")  # ship a file with 8-bit activations too
 ARTIFACTS = {app: [*publishing.FILES][: None if app in CLASSIFIERS else -1] for app in APPS}
@@ -93,6 +94,31 @@ def test_the_bars_of_word_reversal():
     assert all(entry["examples"] == 20_000 for entry in artifacts.values())
     for entry in artifacts.values():
         assert entry["value"] == 1.0 and all(value >= 0.995 for value in entry["more"].values())
+
+
+def test_the_bars_of_chinese_pos():
+    artifacts = results("chinese_pos")["artifacts"]
+    assert all(entry["examples"] == 1949 for entry in artifacts.values())
+    whole = artifacts["saved_model"]
+    assert whole["value"] >= 0.936 and whole["more"]["segmentation F1"] >= 0.967
+    assert artifacts["litert"]["value"] == whole["value"] and artifacts["litert"]["more"] == whole["more"]
+    for name in ("litert_float16", "litert_int8"):
+        assert artifacts[name]["value"] >= whole["value"] - 0.003
+    assert artifacts["saved_model"]["bytes"] <= 24e6 and artifacts["litert"]["bytes"] <= 24e6
+    assert artifacts["litert_int8"]["bytes"] <= 7e6
+
+
+def test_chinese_is_tagged_alike_everywhere():
+    texts = [
+        "昨天下午，我们在学校图书馆学习了三个小时。",
+        "ChatGPT 在2022年11月发布，价格为20美元。👍 １９９８年\t繁體字也可以。",
+        "",
+        "  ",
+        "他研究生命的起源，她是一名研究生。" * 20,
+    ]
+    expected = word_tagging.words_by(MODELS / "chinese_pos", "saved_model", texts)
+    assert word_tagging.words_by(MODELS / "chinese_pos", "litert", texts) == expected
+    assert [texts[0][word.start : word.end] for word in expected[0]][:4] == ["昨天", "下午", "，", "我们"]
 
 
 def test_shakespeare_writes_the_same_text_everywhere():
