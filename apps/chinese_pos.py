@@ -194,8 +194,8 @@ def load_trained(path: Path):
     """(model, lexicon) of a model.keras that `train` wrote; DataError if it isn't one."""
     from apps.pipeline import training  # its optimizer is in the file
 
-    lexicon = word_tagging.load_lexicon(path.parent)
     model = training.load_model(path)
+    lexicon = word_tagging.load_lexicon(path.parent)
     if model.name != NAME or model.output_shape[-1] != len(PLACES) * len(lexicon.tags):
         raise DataError(f"expected a trained {NAME} model and its lexicon in {path.parent}, got {model.name}")
     return model, lexicon

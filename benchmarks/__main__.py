@@ -13,6 +13,7 @@ VERBS = {
     "litert": "LiteRT's latency against the length",
     "apps": "training, inference, start and memory of the apps",
     "generation": "characters a second that the Shakespeare model writes",
+    "devices": "SavedModels written without a GPU, run on one if there is one",
     "imdb": "minutes until a network knows 88% of IMDB's test reviews; not among what runs by default",
 }
 DEFAULT = ("layers", "litert", "apps", "generation")

@@ -1,7 +1,8 @@
 """Our layers, those of Keras and PyTorch's: a training step and an inference, over a grid of shapes.
 
 A training step is the outputs of all steps, the mean of their squares, and its gradients by weights and inputs, in a
-tf.function; an inference is the outputs alone. PyTorch does the same; it may be missing.
+tf.function; an inference is the outputs alone. PyTorch does the same; it may be missing. All on the GPU if there is one
+that TensorFlow sees, and the result is brought back from it each time.
 """
 
 from __future__ import annotations
@@ -109,17 +110,19 @@ def steps_of_torch(case: Case, array: np.ndarray) -> dict[str, Callable[[], obje
     _, _, features, units = case.shape
     kind = {"LSTM": torch.nn.LSTM, "GRU": torch.nn.GRU, "SimpleRNN": torch.nn.RNN}[case.layer]
     layers, both = 1 + (case.around == "two layers"), case.around == "bidirectional"
-    network = kind(features, units, num_layers=layers, bidirectional=both, batch_first=True)
-    inputs = torch.from_numpy(array).requires_grad_()
+    device = "cuda" if timing.gpu() else "cpu"
+    network = kind(features, units, num_layers=layers, bidirectional=both, batch_first=True).to(device)
+    inputs = torch.from_numpy(array).to(device).requires_grad_()
 
     def train():
         network.zero_grad()
         inputs.grad = None
         network(inputs)[0].square().mean().backward()
+        inputs.grad.cpu()
 
     def infer():
         with torch.no_grad():
-            network(inputs)
+            network(inputs)[0].cpu()
 
     def seconds(threads: int) -> float:
         torch.set_num_threads(threads)
@@ -136,6 +139,8 @@ def path_of(case: Case, what: str) -> str:
     function = tf.function(lambda inputs: model(inputs, training=what == "training"), autograph=False)
     graph = function.get_concrete_function(tf.TensorSpec((batch, *case.shape[1:3]))).graph.as_graph_def()
     nodes = [*graph.node, *(node for part in graph.library.function for node in part.node_def)]
+    if timing.gpu() and any(node.op == "CudnnRNNV3" for node in nodes):
+        return "cuDNN"
     if any("_XlaMustCompile" in part.attr for part in graph.library.function):
         return "XLA"
     by_hand = any("_gradient_op_type" in node.attr and node.op == "IdentityN" for node in nodes)
@@ -194,9 +199,10 @@ def run(output: Path, repeats: int, budget: float, only: str) -> None:
         if only in str(case):
             rows += measured(case, repeats, budget)
             print(markdown(rows[-2:]), flush=True)
-    whole = {} if only else {"microseconds_a_step_by_length": lengths(repeats), "megabytes": memory()}
     text = markdown(rows)
-    if whole:
+    whole = {}
+    if not only and not timing.gpu():  # where a kernel has the loop, and the memory isn't the process's
+        whole = {"microseconds_a_step_by_length": lengths(repeats), "megabytes": memory()}
         by_length = ", ".join(
             f"{value:.0f} at {steps}" for steps, value in whole["microseconds_a_step_by_length"].items()
         )

@@ -81,7 +81,19 @@ def machine() -> str:
         processor = platform.processor() or platform.machine()
     versions = [f"{name} {version}" for name in PACKAGES if (version := version_of(name))]
     where = f"{cores()} cores of {processor}, {platform.system()}, Python {platform.python_version()}"
-    return ", ".join([where, *versions])
+    return ", ".join([*filter(None, [gpu()]), where, *versions])
+
+
+def gpu() -> str | None:
+    """The name of the GPU that TensorFlow computes on; None without one."""
+    import tensorflow as tf
+
+    found = tf.config.list_logical_devices("GPU")
+    if not found:
+        return None
+    return tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0]).get(
+        "device_name", "GPU"
+    )
 
 
 def cores() -> int:

