@@ -8,19 +8,47 @@ if keras.backend.backend() != "tensorflow":
         "set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
     )
 
+from keras_rnn import convert
 from keras_rnn.cells import GRUCell, LSTMCell, SimpleRNNCell
 from keras_rnn.exporting import Exported, ExportError, export
+from keras_rnn.layer_normalisation import LayerNormGRUCell, LayerNormLSTMCell
 from keras_rnn.layers import GRU, LSTM, SimpleRNN
+from keras_rnn.variant_layers import (
+    CoupledLSTM,
+    LayerNormGRU,
+    LayerNormLSTM,
+    PeepholeLSTM,
+    ProjectedLSTM,
+    ZoneoutGRU,
+    ZoneoutLSTM,
+)
+from keras_rnn.variants import CoupledLSTMCell, PeepholeLSTMCell, ProjectedLSTMCell
+from keras_rnn.zoneout import ZoneoutGRUCell, ZoneoutLSTMCell
 
 __version__ = "0.1.0"
 __all__ = [
     "GRU",
     "LSTM",
+    "CoupledLSTM",
+    "CoupledLSTMCell",
     "ExportError",
     "Exported",
     "GRUCell",
     "LSTMCell",
+    "LayerNormGRU",
+    "LayerNormGRUCell",
+    "LayerNormLSTM",
+    "LayerNormLSTMCell",
+    "PeepholeLSTM",
+    "PeepholeLSTMCell",
+    "ProjectedLSTM",
+    "ProjectedLSTMCell",
     "SimpleRNN",
     "SimpleRNNCell",
+    "ZoneoutGRU",
+    "ZoneoutGRUCell",
+    "ZoneoutLSTM",
+    "ZoneoutLSTMCell",
+    "convert",
     "export",
 ]

@@ -49,13 +49,15 @@ def masked_product(inputs: tf.Tensor, kernel: tf.Tensor, masks: Sequence[tf.Tens
 class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
     """What the three cells share: arguments, weights, dropout. A subclass has what is named first, and `step`.
 
-    Weights: kernel `(features, gates * units)`, recurrent_kernel `(units, gates * units)`, bias `(gates * units,)`.
+    Weights: kernel `(features, gates * units)`, recurrent_kernel `(units, gates * units)`, bias `(gates * units,)`. The
+    loop over time reads those of `weight_names` once.
     Dropout draws one mask a sequence: for all gates together (`implementation=2`) or for each (`implementation=1`).
     """
 
     gates: int
     state_size: int | list[int]
     state_names: tuple[str, ...] = ("hidden",)
+    weight_names: tuple[str, ...] = ("kernel", "recurrent_kernel", "bias")
     implementation = 2
 
     def __init__(self, arguments: dict[str, Any], **kwargs):
@@ -63,12 +65,11 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
         if not isinstance(units, numbers.Integral) or units <= 0:
             raise ValueError(f"{type(self).__name__} expected units to be a positive integer, got {units!r}.")
         super().__init__(**kwargs)
-        self._argument_names = tuple(arguments)
+        self._argument_names = ()
         # Keras's order of drawing seeds: after keras.utils.set_random_seed our initial weights are the twin's.
         if self.gates == 1:
             self.seed_generator = keras.random.SeedGenerator(arguments["seed"])
-        for name, value in arguments.items():
-            setattr(self, name, keras_objects(name).get(value) if keras_objects(name) else value)
+        self._take(arguments)
         if self.gates > 1:
             self.seed_generator = keras.random.SeedGenerator(arguments["seed"])
         self.units = self.output_size = int(units)
@@ -79,10 +80,15 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
         self.reset_dropout_mask()
         self.reset_recurrent_dropout_mask()
 
+    def _take(self, arguments):
+        self._argument_names = tuple(dict.fromkeys((*self._argument_names, *arguments)))
+        for name, value in arguments.items():
+            setattr(self, name, keras_objects(name).get(value) if keras_objects(name) else value)
+
     def build(self, input_shape):
         width = self.gates * self.units
         self.kernel = self._weight("kernel", (input_shape[-1], width), self.kernel_initializer)
-        self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, width), self.recurrent_initializer)
+        self.recurrent_kernel = self._weight("recurrent_kernel", (self.output_size, width), self.recurrent_initializer)
         self.bias = self._weight("bias", self._bias_shape(), self._bias_start()) if self.use_bias else None
 
     def _weight(self, name, shape, initializer):
@@ -110,6 +116,10 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
         projected = masked_product(inputs, self.kernel, masks)
         return projected + self._input_bias() if self.use_bias else projected
 
+    def with_step_masks(self, projected: tf.Tensor) -> tf.Tensor:
+        """`project`'s result, and behind it, in training, what a cell draws anew for each step: here nothing."""
+        return projected
+
     def step(
         self, projected: tf.Tensor, states: Sequence[tf.Tensor], masks: Sequence[tf.Tensor] | None = None
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -121,7 +131,9 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
         states = [states] if lone_state else states
         masks = self.get_dropout_mask(inputs) if training else None
         recurrent_masks = self.get_recurrent_dropout_mask(states[0]) if training else None
-        output, new_states = self.step(self.project(inputs, masks), states, recurrent_masks)
+        projected = self.project(inputs, masks)
+        projected = self.with_step_masks(projected) if training else projected
+        output, new_states = self.step(projected, states, recurrent_masks)
         return output, new_states[0] if lone_state else new_states
 
     def get_initial_state(self, batch_size=None):

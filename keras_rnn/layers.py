@@ -23,8 +23,11 @@ def time_major(mask: tf.Tensor | list | None) -> tf.Tensor | None:
 
 
 def argument_names(cell_class: type[RecurrentCell]) -> list[str]:
-    """The arguments that a cell's constructor names: its layer takes them too and passes them on."""
-    return [name for name in inspect.signature(cell_class).parameters if name != "kwargs"]
+    """The arguments that a cell's constructor names, after those of the cell that it is a variant of: its layer takes
+    them too and passes them on."""
+    cells = [each for each in reversed(cell_class.__mro__) if RecurrentCell in each.__mro__[1:]]
+    names = [name for each in cells for name in inspect.signature(each).parameters if name != "kwargs"]
+    return list(dict.fromkeys(names))
 
 
 class RecurrentLayer(keras.layers.RNN):
@@ -40,7 +43,7 @@ class RecurrentLayer(keras.layers.RNN):
             )
         use_cudnn = arguments.pop("use_cudnn", None)  # SimpleRNN has no such argument
         cell = self.cell_class(
-            **{name: arguments.pop(name) for name in argument_names(self.cell_class)},
+            **{name: arguments.pop(name) for name in argument_names(self.cell_class) if name in arguments},
             name=self.cell_name,
             dtype=kwargs.get("dtype"),
             trainable=kwargs.get("trainable", True),

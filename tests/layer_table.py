@@ -91,6 +91,26 @@ ROWS = [
 ]
 NAMES = sorted({row.name for row in ROWS})
 
+# Layers that Keras has no twin of. Their equations are in test_variants.
+VARIANTS = {
+    "PeepholeLSTM": {"peephole_initializer": "normal"},
+    "ProjectedLSTM": {"projection": 2},
+    "CoupledLSTM": {},
+    "LayerNormLSTM": {},
+    "LayerNormGRU": {},
+    "ZoneoutLSTM": {"zoneout_hidden": 0.3, "zoneout_memory": 0.2},
+    "ZoneoutGRU": {"zoneout_hidden": 0.3},
+}
+VARIANT_LOOPS = [
+    {},
+    {"return_sequences": True},
+    {"go_backwards": True, "return_sequences": True, "zero_output_for_mask": True},
+    {"unroll": True, "return_sequences": True},
+    {"use_bias": False},
+    {"activation": "relu", "recurrent_activation": "hard_sigmoid"},
+]
+VARIANT_ROWS = [Row(name, more | options) for name, more in VARIANTS.items() for options in VARIANT_LOOPS]
+
 
 def random_weights(layer):
     """Random values for all weights; the same for layers of the same shapes. The state of a seed stays."""
@@ -142,17 +162,18 @@ def one_step(layer, x, states):
     return [z * h + (1 - z) * activation(x @ W[2] + (r * h) @ U[2] + b[2])]
 
 
-def by_the_equations(layer, inputs, states, mask):
+def by_the_equations(layer, inputs, states, mask, one_step=one_step):
     """Output and last states, sample by sample: a masked step isn't taken at all."""
+    zeros = np.zeros(states[0].shape[1])
     outputs, lasts = [], []
     for sample in range(len(inputs)):
-        state, output, row = [s[sample] for s in states], np.zeros(UNITS), []
+        state, output, row = [s[sample] for s in states], zeros, []
         for t in reversed(range(TIME)) if layer.go_backwards else range(TIME):
             if mask is None or mask[sample, t]:
                 state = one_step(layer, inputs[sample, t], state)
                 output = state[0]
             elif layer.zero_output_for_mask:
-                output = np.zeros(UNITS)
+                output = zeros
             row.append(output)
         outputs.append(row if layer.return_sequences else output)
         lasts.append(state)

@@ -101,9 +101,10 @@ def run(
         fixed = WithWeights(cell, **weights)
 
         def scan_all(inputs, mask=None):
+            projected = fixed.project(inputs, masks)
             return scan(
                 lambda projected, states: fixed.step(projected, states, recurrent_masks)[1],
-                fixed.project(inputs, masks),
+                fixed.with_step_masks(projected) if training else projected,
                 states,
                 mask,
                 last_output=last_output,
@@ -122,7 +123,7 @@ def run(
             zero_output_for_mask=zero_output_for_mask,
         )
 
-    weights = {name: getattr(cell, name) for name in ("kernel", "recurrent_kernel", "bias")}
+    weights = {name: getattr(cell, name) for name in cell.weight_names}
     weights = {name: None if weight is None else tf.convert_to_tensor(weight) for name, weight in weights.items()}
     loop_only = unroll or masks or recurrent_masks or inputs.dtype not in cudnn.DTYPES
     rnn_mode = None if loop_only else cudnn.mode(cell)
