@@ -3,6 +3,7 @@
 The examples are made up, of the shapes and lengths of the real ones, so that no data set is needed. Training goes
 through the app's own input pipeline and threads. The Keras model's `predict` gets the batches that the SavedModel gets,
 and where that one takes text, the ids of it: the SavedModel's time has the words' way to ids in it, and Keras's hasn't.
+What writes symbol by symbol has nothing for one call of `predict`: `generation` measures that.
 """
 
 from __future__ import annotations
@@ -18,11 +19,24 @@ import numpy as np
 import tensorflow as tf
 
 import keras_rnn
-from apps import mnist_rows, sentiment
-from apps.pipeline import fine_tuning, picture_training, running, training
+from apps import chinese_pos, mnist_rows, sentiment, shakespeare, word_reversal
+from apps.pipeline import (
+    attention,
+    fine_tuning,
+    pair_training,
+    picture_training,
+    running,
+    sentences,
+    tag_training,
+    training,
+    word_tagging,
+)
 from apps.pipeline.command_line import SHIPPED
+from apps.pipeline.lexicon import Lexicon
 from apps.pipeline.picture_datasets import LabelledPictures
 from apps.pipeline.pictures import SIZE
+from apps.pipeline.spelling import PADDING, Alphabet
+from apps.pipeline.symbols import Symbols
 from apps.pipeline.text import Vocabulary
 from benchmarks import tables, timing
 
@@ -37,19 +51,20 @@ class App:
     build: the network of its recipe.
     loss: what it is trained with.
     batches: of how many examples, generator -> made-up examples to train with, as the app assembles them.
+    batch_size: of training.
+    command: what a user types, after python -m apps.NAME.
     requests: how many batches, generator -> pairs of what its SavedModel and what its Keras model takes.
     litert: a request of its SavedModel -> what its LiteRT file takes, example by example.
-    command: what a user types, after python -m apps.NAME.
     """
 
     unit: str
     build: Callable[[], keras.Model]
     loss: keras.losses.Loss
     batches: Callable[[int, np.random.Generator], training.Batches]
-    requests: Callable[[int, np.random.Generator], list[tuple[dict, np.ndarray]]]
-    litert: Callable[[dict], list[dict]]
     batch_size: int
-    command: Sequence[str]
+    command: Sequence[str] = ()
+    requests: Callable[[int, np.random.Generator], list[tuple[dict, np.ndarray]]] | None = None
+    litert: Callable[[dict], list[dict]] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,26 +127,130 @@ def picture_requests(count: int, generator: np.random.Generator) -> list[tuple[d
     return [({"image": tf.constant(batch)}, batch) for batch in batches]
 
 
+def play_batches(count: int, generator: np.random.Generator) -> training.Batches:
+    """Windows that each begin anew, which a network of keras.layers can learn too; the app carries states on."""
+    recipe = shakespeare.Recipe()
+    rows = generator.integers(symbols(), size=(count, recipe.window + 1)).astype(np.int32)
+    shape = tf.TensorSpec((recipe.batch_size, recipe.window), tf.int32)
+    return training.Batches(
+        lambda _: np.split(np.arange(count), count // recipe.batch_size),
+        lambda indices, _: (rows[indices, :-1], rows[indices, 1:]),
+        (shape, shape),
+    )
+
+
+def play_reader() -> keras.Model:
+    recipe = shakespeare.Recipe()
+    network = shakespeare.build_model(symbols(), recipe.units, recipe.layers, recipe.dropout)
+    return keras.Model(network.input, network.output["logits"])
+
+
+def symbols() -> int:
+    return len(Symbols.load(SHIPPED / shakespeare.NAME))
+
+
+def spelling_batches(count: int, generator: np.random.Generator) -> training.Batches:
+    size = word_reversal.Recipe.batch_size
+    return pair_training.string_batches(alphabet(), count // size, size, 0, "training")
+
+
+def alphabet() -> Alphabet:
+    return Alphabet.load(SHIPPED / word_reversal.NAME)
+
+
+def lexicon() -> Lexicon:
+    return word_tagging.load_lexicon(SHIPPED / chinese_pos.NAME)
+
+
+def sentence_lengths(count: int, generator: np.random.Generator) -> np.ndarray:
+    """Of made-up sentences, in characters: the People's Daily's have 39 on average."""
+    return np.clip(generator.gamma(2.0, 19.5, count).astype(int), 2, 256)
+
+
+def sentence_features(text: str, known: Lexicon) -> np.ndarray:
+    return known.features(sentences.read(text))
+
+
+def made_up_sentences(count: int, generator: np.random.Generator, known: Lexicon) -> list[str]:
+    characters = list(known.characters[:2000])
+    lengths = np.sort(sentence_lengths(count, generator))
+    return ["".join(generator.choice(characters, length)) for length in lengths]
+
+
+def sentence_batches(count: int, generator: np.random.Generator) -> training.Batches:
+    recipe, known = chinese_pos.Recipe(), lexicon()
+    features = [sentence_features(text, known) for text in made_up_sentences(count, generator, known)]
+    labels = [generator.integers(0, 4 * len(known.tags), len(row)).astype(np.int32) for row in features]
+    data = tag_training.LabelledSentences(features, labels)
+    with mock.patch.object(tag_training, "SMALLEST_EPOCH", 1):
+        return tag_training.tagging_batches(data, recipe.batch_size, recipe.unknown_rate, 0, shuffle=True)
+
+
+def sentence_requests(count: int, generator: np.random.Generator) -> list[tuple[dict, np.ndarray]]:
+    known, size = lexicon(), chinese_pos.Recipe.batch_size
+    texts = made_up_sentences(count * size, generator, known)
+    requests = []
+    for start in range(0, len(texts), size):
+        batch = texts[start : start + size]
+        rows = [sentence_features(text, known) for text in batch]
+        features = np.zeros((len(rows), max(map(len, rows)), rows[0].shape[1]), np.int32)
+        for target, row in zip(features, rows, strict=True):
+            target[: len(row)] = row
+        requests.append(({"text": tf.constant(batch)}, features))
+    return requests
+
+
+def features_of_sentences(request: dict) -> list[dict]:
+    known = lexicon()
+    return [{"features": sentence_features(text.decode(), known)[None]} for text in request["text"].numpy()]
+
+
 APPS = {
     sentiment.NAME: App(
         "reviews",
         lambda: sentiment.build_model(len(vocabulary_of_reviews()), sentiment.Recipe.units),
         keras.losses.BinaryCrossentropy(from_logits=True),
         review_batches,
-        review_requests,
-        ids_of_reviews,
         sentiment.Recipe.batch_size,
         ("classify", "A warm, funny film."),
+        review_requests,
+        ids_of_reviews,
     ),
     mnist_rows.NAME: App(
         "pictures",
         lambda: mnist_rows.build_model(10, mnist_rows.Recipe.units, mnist_rows.Recipe.dropout),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         picture_batches,
-        picture_requests,
-        lambda request: [{"image": picture[None]} for picture in request["image"].numpy()],
         mnist_rows.Recipe.batch_size,
         (),
+        picture_requests,
+        lambda request: [{"image": picture[None]} for picture in request["image"].numpy()],
+    ),
+    shakespeare.NAME: App(
+        f"windows of {shakespeare.Recipe.window} characters",
+        play_reader,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        play_batches,
+        shakespeare.Recipe.batch_size,
+        ("generate", "--length", "100"),
+    ),
+    word_reversal.NAME: App(
+        "words",
+        lambda: word_reversal.build_model(len(alphabet()), word_reversal.Recipe.units, word_reversal.Recipe.dropout),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PADDING),
+        spelling_batches,
+        word_reversal.Recipe.batch_size,
+        ("reverse", "stressed"),
+    ),
+    chinese_pos.NAME: App(
+        "sentences",
+        lambda: chinese_pos.build_model(lexicon(), chinese_pos.Recipe()),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        sentence_batches,
+        chinese_pos.Recipe.batch_size,
+        ("tag", "我爱自然语言处理。"),
+        sentence_requests,
+        features_of_sentences,
     ),
 }
 
@@ -140,7 +259,10 @@ def with_layers_of(maker: str, build: Callable[[], keras.Model]) -> keras.Model:
     """The network that `build` makes with the layers of keras_rnn, or the same with those of keras.layers."""
     module = keras_rnn if maker == "ours" else keras.layers
     keras.utils.set_random_seed(0)
-    with mock.patch.multiple(keras_rnn, **{name: getattr(module, name) for name in LAYERS}):
+    with (
+        mock.patch.multiple(keras_rnn, **{name: getattr(module, name) for name in LAYERS}),
+        mock.patch.object(attention, "LSTM", module.LSTM),
+    ):
         return build()
 
 
@@ -157,15 +279,15 @@ def trainings(app: App) -> dict[str, Callable[[], object]]:
 
 def inferences(name: str, app: App) -> dict[str, tuple[Callable[[], object], int]]:
     """What answers SERVED_BATCHES batches, and the LiteRT file a few examples, with how many they are."""
+    if app.requests is None:
+        return {}
     requests = app.requests(SERVED_BATCHES, np.random.default_rng(1))
     examples = sum(len(inputs) for _, inputs in requests)
     serve = running.load_saved_model(SHIPPED / name / "1")
     litert = running.load_litert(SHIPPED / name, "litert")
     few = [one for request, _ in requests for one in app.litert(request)[:8]]
     model = with_layers_of("keras", app.build)
-    spec = tf.TensorSpec(
-        (None, *([None] * (requests[0][1].ndim == 2) or requests[0][1].shape[1:])), requests[0][1].dtype
-    )
+    spec = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)
     batches = tf.data.Dataset.from_generator(lambda: (inputs for _, inputs in requests), output_signature=spec)
     batches = batches.apply(tf.data.experimental.assert_cardinality(len(requests)))
     return {
@@ -180,9 +302,10 @@ def measured(name: str, repeats: int, budget: float) -> Row:
     medians, _ = timing.interleaved(trainings(app), repeats, budget=budget)
     examples = TRAINED_BATCHES * app.batch_size
     trained = {maker: 1000 * examples / milliseconds for maker, milliseconds in medians.items()}
-    calls = inferences(name, app)
-    medians, _ = timing.interleaved({way: call for way, (call, _) in calls.items()}, repeats, budget=budget)
-    answered = {way: 1000 * calls[way][1] / milliseconds for way, milliseconds in medians.items()}
+    answered = {}
+    if calls := inferences(name, app):
+        medians, _ = timing.interleaved({way: call for way, (call, _) in calls.items()}, repeats, budget=budget)
+        answered = {way: 1000 * calls[way][1] / milliseconds for way, milliseconds in medians.items()}
     starts = [timing.process(["-m", f"apps.{name}", *app.command]) for _ in range(5)]
     seconds, megabytes = (statistics.median(column) for column in zip(*starts, strict=True))
     return Row(name, app.unit, trained, answered, seconds, megabytes)
@@ -194,15 +317,18 @@ def run(output: Path, repeats: int, budget: float, only: str) -> None:
     rows = [measured(name, repeats, budget) for name in APPS if only in name]
     tables.write(output, "apps", markdown(rows), {"rows": [asdict(row) for row in rows]})
     ratios = {row.app: ratios_of(row) for row in rows}
-    panels = {what: {app: ratios[app][what] for app in ratios} for what in ("training", "SavedModel")}
-    tables.bars(output / "apps.png", "the same network with keras.layers: its time / ours", panels)
+    tables.bars(
+        output / "apps.png",
+        "the same network with keras.layers: its time / ours",
+        {what: {app: ratios[app].get(what, 1.0) for app in ratios} for what in ("training", "SavedModel")},
+    )
 
 
 def ratios_of(row: Row) -> dict[str, float]:
-    return {
-        "training": row.training["ours"] / row.training["keras"],
-        "SavedModel": row.inference["saved_model"] / row.inference["keras predict"],
-    }
+    ratios = {"training": row.training["ours"] / row.training["keras"]}
+    if row.inference:
+        ratios["SavedModel"] = row.inference["saved_model"] / row.inference["keras predict"]
+    return ratios
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -213,7 +339,9 @@ def markdown(rows: Sequence[Row]) -> str:
     for row in rows:
         ratios = ratios_of(row)
         line = [f"{row.app}: {row.unit}", *(f"{row.training[maker]:.0f}" for maker in ("ours", "keras"))]
-        line += [f"{ratios['training']:.2f}", *(f"{row.inference[w]:.0f}" for w in ("saved_model", "keras predict"))]
-        line += [f"{ratios['SavedModel']:.2f}", f"{row.inference['litert, one thread']:.0f}"]
+        line += [f"{ratios['training']:.2f}", *["-"] * 4]
+        if row.inference:
+            line[4:6] = [f"{row.inference[way]:.0f}" for way in ("saved_model", "keras predict")]
+            line[6:] = [f"{ratios['SavedModel']:.2f}", f"{row.inference['litert, one thread']:.0f}"]
         lines.append([*line, f"{row.seconds:.2f}", f"{row.megabytes:.0f}"])
     return tables.table(header, lines)

@@ -97,10 +97,12 @@ def test_an_app_trains_and_answers_with_made_up_examples(name, monkeypatch):
     assert {type(layer).__module__.split(".")[0] for layer in recurrent[0]} == {"keras_rnn"}
     assert {type(layer).__module__.split(".")[0] for layer in recurrent[1]} == {"keras"}
     batches = app.batches(app.batch_size, np.random.default_rng(0))
-    assert [len(inputs) for inputs, _ in batches] == [app.batch_size]
-    (request, inputs), *_ = app.requests(1, np.random.default_rng(0))
-    assert len(inputs) == app.batch_size
-    assert len(app.litert(request)) == app.batch_size
+    assert [len(keras.tree.flatten(inputs)[0]) for inputs, *_ in batches] == [app.batch_size]
+    assert all(np.isfinite(call().history["loss"]).all() for call in apps.trainings(app).values())
+    answers = apps.inferences(name, app)
+    assert bool(answers) == (app.requests is not None)
+    for answer, examples in answers.values():
+        assert len(answer()) and 8 <= examples <= app.batch_size
 
 
 def test_the_table_of_the_apps():
@@ -110,6 +112,8 @@ def test_the_table_of_the_apps():
     )
     row = apps.Row("sentiment", "reviews", trained, answered, 0.4, 70)
     assert "| sentiment: reviews | 30 | 20 | 1.50 | 8 | 4 | 2.00 | 5 | 0.40 | 70 |" in apps.markdown([row])
+    row = apps.Row("shakespeare", "windows", trained, {}, 0.4, 70)
+    assert "| shakespeare: windows | 30 | 20 | 1.50 | - | - | - | - | 0.40 | 70 |" in apps.markdown([row])
 
 
 def test_the_turns_are_the_epochs(monkeypatch):
@@ -166,7 +170,7 @@ def test_an_unknown_verb_is_refused_in_one_sentence(capsys):
     with pytest.raises(SystemExit) as stop:
         __main__.main(["layer"])
     assert stop.value.code == 2
-    assert "expected layers, litert, apps, generation, imdb, got 'layer'" in capsys.readouterr().err
+    assert "expected layers, litert, apps, generation, devices, imdb, got 'layer'" in capsys.readouterr().err
 
 
 def test_every_way_of_generating_writes_the_length_that_was_asked_for(monkeypatch, tmp_path):
