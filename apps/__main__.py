@@ -5,10 +5,12 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Prints each app with the first line of its docstring."""
-    for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+    """Prints each app, and then the lessons, with the first line of its docstring."""
+    folder = Path(__file__).parent
+    for path in [*sorted(folder.glob("[a-z]*.py")), folder / "lessons" / "__init__.py"]:
         summary = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0]
-        print(f"python -m apps.{path.stem:<14} {summary}")
+        name = path.parent.name if path.stem == "__init__" else path.stem
+        print(f"python -m apps.{name:<14} {summary}")
 
 
 if __name__ == "__main__":

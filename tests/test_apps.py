@@ -314,7 +314,7 @@ def test_the_list_of_apps(capsys):
     all_apps.main()
     lines = capsys.readouterr().out.splitlines()
     files = sorted(path.stem for path in Path(sentiment.__file__).parent.glob("*.py") if path.stem[0] != "_")
-    assert [line.split()[2] for line in lines] == [f"apps.{name}" for name in files]
+    assert [line.split()[2] for line in lines] == [f"apps.{name}" for name in [*files, "lessons"]]
     assert all(len(line.split(None, 3)[3]) > 10 for line in lines)
 
 

@@ -75,21 +75,26 @@ class CommandLine:
     def run(self, verbs: dict[str | None, Callable[[argparse.Namespace], None]], argv: Sequence[str] | None) -> int:
         """Calls the verb that `argv` names (None: no verb was given) -> the exit status."""
         flags = self.parser.parse_args(argv)
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a character that the terminal lacks is no reason to stop
-            sys.stdout.reconfigure(errors="replace")
-        try:
-            verbs[flags.verb](flags)
-            sys.stdout.flush()
-            return 0
-        except KeyboardInterrupt:
-            print(f"\n{self.parser.prog}: stopped; what was finished is kept", file=sys.stderr)
-            return 130
-        except BrokenPipeError:  # the reader of our output has gone, as with `| head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        except (DataError, OSError) as error:
-            print(f"{self.parser.prog}: error: {sentence(error)}", file=sys.stderr)
-            return 2
+        return exit_status(self.parser.prog, lambda: verbs[flags.verb](flags))
+
+
+def exit_status(program: str, work: Callable[[], int | None]) -> int:
+    """What `work` returns, 0 for None; what is wrong with the user's input becomes one sentence and exit status 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a character that the terminal lacks is no reason to stop
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        status = work() or 0
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print(f"\n{program}: stopped; what was finished is kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (DataError, OSError) as error:
+        print(f"{program}: error: {sentence(error)}", file=sys.stderr)
+        return 2
 
 
 def evaluation_command(name: str, folder: Path, artifact: str, *data: Path, encoding: str | None = None) -> str:

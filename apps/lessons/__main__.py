@@ -1,0 +1,16 @@
+"""Lists the lessons: python -m apps.lessons."""
+
+from pathlib import Path
+
+from apps.lessons.lesson import summary
+
+
+def main() -> None:
+    """Prints each lesson with the first line of its docstring, in alphabetical order."""
+    for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+        if path.stem != "lesson":
+            print(f"python -m apps.lessons.{path.stem:<23} {summary(path)}")
+
+
+if __name__ == "__main__":
+    main()
