@@ -299,6 +299,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     summary = "Chinese words and their parts of speech. Without a verb: a demonstration."
     commands = command_line.CommandLine(NAME, summary, ARTIFACTS)
     commands.train.add_argument("--quick", action="store_true", help="minutes instead of hours, less accurate")
+    commands.train.add_argument(
+        "--no-word-vectors", action="store_true", help="begin with random vectors, to see what word2vec's gain"
+    )
     for parser in (commands.train, commands.evaluate, commands.export):
         parser.add_argument("--label-with", choices=["jieba"], help="--data is plain text, which jieba is to label")
     verb = commands.verb("tag", "cut a text into words and tell their parts of speech")
@@ -311,6 +314,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command_line.need("gensim", "matplotlib", "tensorboard")
         chosen = {name: getattr(flags, name) for name in ("epochs", "batch_size", "seed")}
         changes = (QUICK if flags.quick else {}) | {name: value for name, value in chosen.items() if value is not None}
+        changes |= {"word_vector_epochs": 0} if flags.no_word_vectors else {}
         recipe = dataclasses.replace(Recipe(), **changes)
         train(recipe, flags.data, flags.label_with, flags.output, flags.resume)
 

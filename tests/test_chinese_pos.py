@@ -351,3 +351,10 @@ def test_without_a_verb_it_shows_what_it_can_do(trained, monkeypatch, capfd, tmp
     assert run() == 0
     out = capfd.readouterr().out
     assert len(out.split("usage:")[0].strip().splitlines()) == 3 and "tag" in out.split("usage:")[1]
+
+
+def test_word_vectors_can_be_left_out(monkeypatch):
+    recipes = []
+    monkeypatch.setattr(chinese_pos, "train", lambda recipe, *_: recipes.append(recipe))
+    assert run("train", "--quick", "--no-word-vectors") == 0 and run("train", "--quick", "--epochs", 3) == 0
+    assert [(recipe.word_vector_epochs, recipe.epochs) for recipe in recipes] == [(0, 2), (1, 3)]
