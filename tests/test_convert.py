@@ -265,7 +265,11 @@ class Surprise:
 
 
 @needs_torch
-@pytest.mark.parametrize("content", [Surprise(), {"weight_ih_l0": Surprise()}, [1, 2], b"", b"abc"], ids=repr)
+@pytest.mark.parametrize(
+    "content",
+    [Surprise(), {"weight_ih_l0": Surprise()}, [1, 2], b"", b"abc"],
+    ids=["code", "code in a dict", "list", "empty", "no pickle"],
+)
 def test_pt_files_that_are_no_weights(content, tmp_path):
     import torch
 
