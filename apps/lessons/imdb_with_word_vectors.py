@@ -139,7 +139,7 @@ def teach(given: argparse.Namespace, checks: Checks) -> Figure | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line -> its exit status; see `--help`."""
     parser = flags(__file__)
-    parser.add_argument("--quick", action="store_true", help="fewer reviews: a minute or two in place of ten")
+    parser.add_argument("--quick", action="store_true", help="fewer reviews: a few minutes in place of twenty")
     return run(teach, parser, argv)
 
 
