@@ -320,7 +320,7 @@ def run(output: Path, repeats: int, budget: float, only: str) -> None:
     tables.bars(
         output / "apps.png",
         "the same network with keras.layers: its time / ours",
-        {what: {app: ratios[app].get(what, 1.0) for app in ratios} for what in ("training", "SavedModel")},
+        {what: {a: ratios[a][what] for a in ratios if what in ratios[a]} for what in ("training", "SavedModel")},
     )
 
 

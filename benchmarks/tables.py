@@ -42,7 +42,7 @@ def save(figure, path: Path) -> None:
 def bars(path: Path, title: str, panels: dict[str, dict[str, float]]) -> None:
     """A panel for each title, with a bar for each name: how many times as long the other takes. Right of 1 is faster.
 
-    panels: the same names in each.
+    panels: in the first one all names; another has no bar for a name that it lacks.
     """
     import matplotlib
 
@@ -53,8 +53,10 @@ def bars(path: Path, title: str, panels: dict[str, dict[str, float]]) -> None:
     size = (4.2 + 3.6 * len(panels), 1.3 + 0.24 * len(names))
     figure, axes = pyplot.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained")
     for axis, (panel, ratios) in zip(axes[0], panels.items(), strict=True):
-        values = [ratios[name] for name in names]
-        drawn = axis.barh(names, [value - 1 for value in values], left=1, height=0.7)
+        measured = [name for name in names if name in ratios]
+        values = [ratios[name] for name in measured]
+        axis.barh(names, 0, left=1)  # every panel has a row for each name
+        drawn = axis.barh(measured, [value - 1 for value in values], left=1, height=0.7)
         for bar, value in zip(drawn, values, strict=True):
             bar.set_color(OURS if value >= 1 else OTHER)
         axis.bar_label(drawn, [f"{value:.2g}" if value < 10 else f"{value:.0f}" for value in values], padding=3)

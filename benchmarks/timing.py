@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from importlib import metadata
 
+from apps.pipeline import publishing
+
 PAUSE = 0.02  # seconds before each call: threads of the one before it may be spinning, as PyTorch's do
 PACKAGES = ("tensorflow", "keras", "torch", "tf_keras", "ai-edge-litert", "numpy")
 # A process that starts another counts as the memory of that one what it had itself, until the other one runs: so a
@@ -86,14 +88,9 @@ def machine() -> str:
 
 def gpu() -> str | None:
     """The name of the GPU that TensorFlow computes on; None without one."""
-    import tensorflow as tf
+    import tensorflow  # noqa: F401  (or publishing.gpu doesn't ask it)
 
-    found = tf.config.list_logical_devices("GPU")
-    if not found:
-        return None
-    return tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0]).get(
-        "device_name", "GPU"
-    )
+    return publishing.gpu()
 
 
 def cores() -> int:

@@ -260,6 +260,17 @@ def test_a_saved_model_holds_both(layer, mask, tmp_path):
         assert bool({"While", "StatelessWhile"} & pair["GPU"]) == mask  # for the masks that cuDNN doesn't take
 
 
+@pytest.mark.parametrize(("mask", "expected"), [(False, 1), (True, 2)], ids=["whole", "masked"])
+@pytest.mark.parametrize("layer", LAYERS, ids=named)
+def test_padded_and_whole_batches_have_an_operator_each(layer, mask, expected):
+    """One operator for both fails at the one kind once it has seen the other: test_on_gpu.py has them take turns."""
+    recurrent = layer(UNITS)
+    recurrent.build(ANY)
+    graph = traced(lambda x: recurrent(x, mask=x[:, :, 0] > 0 if mask else None), ANY)
+    kernels = [node for part in graph.library.function for node in part.node_def if node.op == "CudnnRNNV3"]
+    assert len(kernels) == expected
+
+
 @pytest.mark.parametrize("layer", LAYERS, ids=named)
 def test_the_model_holds_no_other_operator_of_its_own(layer):
     """What runs on a CPU, outside of the pair's half for GPUs, knows nothing of cuDNN."""

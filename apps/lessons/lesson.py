@@ -58,11 +58,21 @@ def run(
         checks = Checks()
         figure = teach(given, checks)
         if given.plot:
-            figure.savefig(given.plot, dpi=120)
+            _save(figure, given.plot)
             print(f"wrote {given.plot}")
         return 1 if checks.missed else 0
 
     return command_line.exit_status(parser.prog, work)
+
+
+def _save(figure: Figure, plot: Path) -> None:
+    """Whole or not at all."""
+    beside = plot.with_name(f"{plot.name}.partial")
+    try:
+        figure.savefig(beside, dpi=120, format="png")
+        beside.replace(plot)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _can_be_written(plot: Path) -> None:

@@ -140,7 +140,7 @@ def teach(given: argparse.Namespace, checks: Checks, epochs: int = 300) -> Figur
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line -> its exit status; see `--help`."""
     parser = flags(__file__)
-    parser.add_argument("--quick", action="store_true", help="2,000 characters and 256 units: a minute")
+    parser.add_argument("--quick", action="store_true", help="2,000 characters and 256 units: two minutes")
     parser.add_argument("--data", metavar="FILE", help="any text in place of the novel")
     return run(teach, parser, argv)
 

@@ -119,8 +119,18 @@ def environment(packages: Sequence[str] = _PACKAGES) -> dict[str, Any]:
     installed = {name: _version(name) for name in packages}
     return {
         "versions": {"python": platform.python_version(), **{name: v for name, v in installed.items() if v}},
-        "hardware": {"machine": platform.machine(), "processor": _processor(), "cores": os.cpu_count()},
+        "hardware": {
+            **{"machine": platform.machine(), "processor": _processor(), "cores": os.cpu_count()},
+            **({"gpu": name} if (name := gpu()) else {}),
+        },
     }
+
+
+def gpu() -> str | None:
+    """The name of the first GPU that TensorFlow, if it is loaded, computes on."""
+    tensorflow = sys.modules.get("tensorflow")
+    found = tensorflow.config.list_physical_devices("GPU") if tensorflow else []
+    return tensorflow.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else None
 
 
 def command() -> str:
@@ -160,4 +170,5 @@ def _training(results: dict[str, Any]) -> str:
     rows = ["| stage | minutes | epochs | result |", "| --- | --- | --- | --- |"]
     for stage in training.get("stages", []):
         rows.append(f"| {stage['stage']} | {stage['seconds'] / 60:.1f} | {stage['epochs']} | {stage['result']} |")
-    return "\n".join([f"`{training.get('command', '')}`", "", *rows])
+    where = training.get("hardware", {}).get("gpu")
+    return "\n".join([f"`{training.get('command', '')}`{f', on a GPU: {where}' if where else ''}", "", *rows])
