@@ -116,3 +116,10 @@ def test_environment_is_json_and_has_what_runs():
     assert about["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert {"tensorflow", "keras", "ai-edge-litert", "numpy"} <= about["versions"].keys()
     assert about["hardware"]["cores"] >= 1 and about["hardware"]["machine"]
+
+
+def test_the_gpu_stands_in_the_card_if_there_was_one():
+    training = {"command": "python -m apps.x train", "stages": []}
+    assert "on a GPU" not in publishing._training({"training": training})
+    training["hardware"] = {"gpu": "some card"}
+    assert publishing._training({"training": training}).startswith("`python -m apps.x train`, on a GPU: some card\n")
