@@ -19,25 +19,26 @@ import numpy as np
 import tensorflow as tf
 
 import keras_rnn
-from apps import chinese_pos, mnist_rows, sentiment, shakespeare, word_reversal
-from apps.pipeline import (
-    attention,
-    fine_tuning,
-    pair_training,
-    picture_training,
-    running,
-    sentences,
-    tag_training,
-    training,
-    word_tagging,
-)
+from apps.chinese_pos import __main__ as chinese_pos
+from apps.chinese_pos import learning as chinese_pos_learning
+from apps.chinese_pos import sentences
+from apps.chinese_pos import use as chinese_pos_use
+from apps.chinese_pos.lexicon import Lexicon
+from apps.mnist_rows import __main__ as mnist_rows
+from apps.mnist_rows import learning as mnist_rows_learning
+from apps.mnist_rows.data import LabelledPictures
+from apps.mnist_rows.pictures import SIZE
+from apps.pipeline import running, training
 from apps.pipeline.command_line import SHIPPED
-from apps.pipeline.lexicon import Lexicon
-from apps.pipeline.picture_datasets import LabelledPictures
-from apps.pipeline.pictures import SIZE
-from apps.pipeline.spelling import PADDING, Alphabet
-from apps.pipeline.symbols import Symbols
-from apps.pipeline.text import Vocabulary
+from apps.pipeline.vocabulary import Vocabulary
+from apps.sentiment import __main__ as sentiment
+from apps.sentiment import learning as sentiment_learning
+from apps.shakespeare import __main__ as shakespeare
+from apps.shakespeare.symbols import Symbols
+from apps.word_reversal import __main__ as word_reversal
+from apps.word_reversal import learning as word_reversal_learning
+from apps.word_reversal import model as word_reversal_model
+from apps.word_reversal.alphabet import PADDING, Alphabet
 from benchmarks import tables, timing
 
 TRAINED_BATCHES, SERVED_BATCHES = 6, 4
@@ -90,7 +91,7 @@ def review_batches(count: int, generator: np.random.Generator) -> training.Batch
     recipe = sentiment.Recipe()
     rows = [generator.integers(2, recipe.words, n).astype(np.int32) for n in review_lengths(count, generator)]
     labels = generator.integers(0, 2, count)
-    return fine_tuning.text_batches((rows, labels), recipe.batch_size, recipe.unknown_rate, 0, shuffle=True)
+    return sentiment_learning.text_batches((rows, labels), recipe.batch_size, recipe.unknown_rate, 0, shuffle=True)
 
 
 def review_requests(count: int, generator: np.random.Generator) -> list[tuple[dict, np.ndarray]]:
@@ -118,8 +119,8 @@ def picture_batches(count: int, generator: np.random.Generator) -> training.Batc
     recipe = mnist_rows.Recipe()
     pictures = generator.integers(0, 256, (count, SIZE, SIZE)).astype(np.uint8)
     data = LabelledPictures(pictures, generator.integers(0, 10, count).astype(np.int32), tuple("0123456789"))
-    with mock.patch.object(picture_training, "SMALLEST_EPOCH", 1):
-        return picture_training.picture_batches(data, recipe.batch_size, 0, recipe.distortion)
+    with mock.patch.object(mnist_rows_learning, "SMALLEST_EPOCH", 1):
+        return mnist_rows_learning.picture_batches(data, recipe.batch_size, 0, recipe.distortion)
 
 
 def picture_requests(count: int, generator: np.random.Generator) -> list[tuple[dict, np.ndarray]]:
@@ -151,7 +152,7 @@ def symbols() -> int:
 
 def spelling_batches(count: int, generator: np.random.Generator) -> training.Batches:
     size = word_reversal.Recipe.batch_size
-    return pair_training.string_batches(alphabet(), count // size, size, 0, "training")
+    return word_reversal_learning.string_batches(alphabet(), count // size, size, 0, "training")
 
 
 def alphabet() -> Alphabet:
@@ -159,7 +160,7 @@ def alphabet() -> Alphabet:
 
 
 def lexicon() -> Lexicon:
-    return word_tagging.load_lexicon(SHIPPED / chinese_pos.NAME)
+    return chinese_pos_use.load_lexicon(SHIPPED / chinese_pos.NAME)
 
 
 def sentence_lengths(count: int, generator: np.random.Generator) -> np.ndarray:
@@ -181,9 +182,9 @@ def sentence_batches(count: int, generator: np.random.Generator) -> training.Bat
     recipe, known = chinese_pos.Recipe(), lexicon()
     features = [sentence_features(text, known) for text in made_up_sentences(count, generator, known)]
     labels = [generator.integers(0, 4 * len(known.tags), len(row)).astype(np.int32) for row in features]
-    data = tag_training.LabelledSentences(features, labels)
-    with mock.patch.object(tag_training, "SMALLEST_EPOCH", 1):
-        return tag_training.tagging_batches(data, recipe.batch_size, recipe.unknown_rate, 0, shuffle=True)
+    data = chinese_pos_learning.LabelledSentences(features, labels)
+    with mock.patch.object(chinese_pos_learning, "SMALLEST_EPOCH", 1):
+        return chinese_pos_learning.tagging_batches(data, recipe.batch_size, recipe.unknown_rate, 0, shuffle=True)
 
 
 def sentence_requests(count: int, generator: np.random.Generator) -> list[tuple[dict, np.ndarray]]:
@@ -261,7 +262,7 @@ def with_layers_of(maker: str, build: Callable[[], keras.Model]) -> keras.Model:
     keras.utils.set_random_seed(0)
     with (
         mock.patch.multiple(keras_rnn, **{name: getattr(module, name) for name in LAYERS}),
-        mock.patch.object(attention, "LSTM", module.LSTM),
+        mock.patch.object(word_reversal_model, "LSTM", module.LSTM),
     ):
         return build()
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from apps import shakespeare
 from apps.pipeline import running
 from apps.pipeline.command_line import SHIPPED
-from apps.pipeline.generation import Choice, Writer
-from apps.pipeline.stepping import Stepper
-from apps.pipeline.symbols import Symbols
+from apps.shakespeare import __main__ as shakespeare
+from apps.shakespeare.generation import Choice, Writer
+from apps.shakespeare.stepping import Stepper
+from apps.shakespeare.symbols import Symbols
 from benchmarks import tables, timing
 
 PROMPT, LENGTH = "ROMEO:", 300

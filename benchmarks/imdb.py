@@ -14,9 +14,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from apps import sentiment
-from apps.pipeline import datasets, fine_tuning, training
-from apps.pipeline.text import Vocabulary
+from apps.pipeline import training
+from apps.pipeline.vocabulary import Vocabulary
+from apps.sentiment import __main__ as sentiment
+from apps.sentiment import data as sentiment_data
+from apps.sentiment import learning
 from benchmarks import tables
 from benchmarks.apps import with_layers_of
 
@@ -41,20 +43,20 @@ class InTurns(training.Batches):
         return drawn[turn * BATCHES : (turn + 1) * BATCHES]
 
 
-def reviews() -> tuple[fine_tuning.Texts, fine_tuning.Texts, Vocabulary]:
+def reviews() -> tuple[learning.Texts, learning.Texts, Vocabulary]:
     """Those to train with and to test with, as ids and labels."""
     recipe = sentiment.Recipe()
-    train, test = datasets.imdb("train"), datasets.imdb("test")
+    train, test = sentiment_data.imdb("train"), sentiment_data.imdb("test")
     vocabulary = Vocabulary.from_texts(train.texts, recipe.words, recipe.keep_last, train.names)
     chosen = np.random.default_rng(0).permutation(len(test))[:REVIEWS]
     ids = [[np.array(vocabulary.ids(text), np.int32) for text in data.texts] for data in (train, test)]
     return (ids[0], train.labels), ([ids[1][index] for index in chosen], test.labels[chosen]), vocabulary
 
 
-def curves(train: fine_tuning.Texts, test: fine_tuning.Texts, words: int, folder: Path) -> dict[str, dict[str, list]]:
+def curves(train: learning.Texts, test: learning.Texts, words: int, folder: Path) -> dict[str, dict[str, list]]:
     """For each maker: the seconds after each turn, and the accuracy then; until both have reached TARGET."""
     recipe, models = sentiment.Recipe(), {}
-    tests = fine_tuning.text_batches(test, recipe.batch_size, 0.0, 0, shuffle=False)
+    tests = learning.text_batches(test, recipe.batch_size, 0.0, 0, shuffle=False)
     for maker in MAKERS:
         models[maker] = with_layers_of(maker, lambda: sentiment.build_model(words, sentiment.QUICK["units"]))
         loss = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -66,7 +68,7 @@ def curves(train: fine_tuning.Texts, test: fine_tuning.Texts, words: int, folder
         for maker in MAKERS:
             if max(found[maker]["accuracy"], default=0.0) >= TARGET:
                 continue
-            whole = fine_tuning.text_batches(train, recipe.batch_size, recipe.unknown_rate, recipe.seed, shuffle=True)
+            whole = learning.text_batches(train, recipe.batch_size, recipe.unknown_rate, recipe.seed, shuffle=True)
             fitted = training.fit(
                 models[maker],
                 InTurns(whole),

@@ -15,9 +15,10 @@ import pytest
 import tensorflow as tf
 
 from apps import __main__ as all_apps
-from apps import sentiment
-from apps.pipeline import command_line, fine_tuning, pretraining, publishing, running, training
-from apps.pipeline.datasets import LabelledTexts
+from apps.pipeline import command_line, publishing, running, training, word_vectors
+from apps.sentiment import __main__ as sentiment
+from apps.sentiment import learning as sentiment_learning
+from apps.sentiment.data import LabelledTexts
 
 SMALL = {"words": 60, "units": 16, "word_vector_epochs": 1, "language_model_epochs": 1, "epochs": 2}
 SMALL |= {"batch_size": 16, "student_epochs": 0, "keep_last": 20}
@@ -59,11 +60,11 @@ def fails(capfd, *argv):
 @pytest.fixture(scope="module", autouse=True)
 def small():
     """`train --quick` learns in 160 batches, at a higher rate."""
-    schedule = fine_tuning.cosine_with_warm_up
+    schedule = sentiment_learning.cosine_with_warm_up
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(sentiment, "QUICK", SMALL)
         monkeypatch.setattr(sentiment, "SMALLEST_EPOCH", 80)
-        monkeypatch.setattr(fine_tuning, "cosine_with_warm_up", lambda peak, steps: schedule(20 * peak, steps))
+        monkeypatch.setattr(sentiment_learning, "cosine_with_warm_up", lambda peak, steps: schedule(20 * peak, steps))
         yield
 
 
@@ -83,7 +84,7 @@ def trained(data, tmp_path_factory):
     """The folder of a model that has learnt, by the app's own command."""
     folder = tmp_path_factory.mktemp("trained") / "new" / "model"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(sys, "argv", ["sentiment.py", "train", "--quick"])
+        monkeypatch.setattr(sys, "argv", ["apps/sentiment/__main__.py", "train", "--quick"])
         assert run("train", "--quick", "--data", data / "reviews.csv", "--output", folder) == 0
     return folder
 
@@ -282,7 +283,7 @@ def test_a_million_characters(trained, capfd):
 
 WITHOUT_TENSORFLOW = """
 import sys
-from apps import sentiment
+from apps.sentiment import __main__ as sentiment
 status = sentiment.main(sys.argv[1:])
 heavy = {"tensorflow", "keras", "keras_rnn", "tensorflow_datasets", "gensim", "sklearn", "matplotlib"}
 sys.exit(status or ", ".join(sorted(heavy & set(sys.modules))) or 0)
@@ -291,7 +292,7 @@ sys.exit(status or ", ".join(sorted(heavy & set(sys.modules))) or 0)
 
 def test_classify_does_not_import_tensorflow(trained, tmp_path):
     """Nor does it need to be where the project is."""
-    environment = os.environ | {"PYTHONPATH": str(Path(sentiment.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(sentiment.__file__).parents[2])}
     command = [sys.executable, "-c", WITHOUT_TENSORFLOW, "classify", "--explain", "--model", trained, "good", "bad"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -313,8 +314,8 @@ def test_without_a_verb_the_shipped_model_is_shown(trained, tmp_path, capfd, mon
 def test_the_list_of_apps(capsys):
     all_apps.main()
     lines = capsys.readouterr().out.splitlines()
-    files = sorted(path.stem for path in Path(sentiment.__file__).parent.glob("*.py") if path.stem[0] != "_")
-    assert [line.split()[2] for line in lines] == [f"apps.{name}" for name in [*files, "lessons"]]
+    names = sorted({path.parent.name for path in Path(all_apps.__file__).parent.glob("*/__main__.py")} - {"lessons"})
+    assert [line.split()[2] for line in lines] == [f"apps.{name}" for name in [*names, "lessons"]]
     assert all(len(line.split(None, 3)[3]) > 10 for line in lines)
 
 
@@ -361,7 +362,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(data, trained, tmp_pa
     """From the same reviews in the other format. Ctrl-C in the last stage leaves the best model so far."""
     flags = ("train", "--quick", "--data", data / "reviews.jsonl", "--output", tmp_path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pretraining, "word_vectors", raises(KeyboardInterrupt()))
+        patch.setattr(word_vectors, "word_vectors", raises(KeyboardInterrupt()))
         assert run(*flags) == 130
     assert capfd.readouterr().err.endswith("stopped; what was finished is kept\n")
     assert os.listdir(tmp_path) == ["training"] and not os.listdir(tmp_path / "training")
@@ -400,7 +401,7 @@ def unlabelled(monkeypatch):
 
 def test_texts_without_a_label_teach_the_model_too(unlabelled, tmp_path, no_artifacts, monkeypatch, capfd):
     seen, given = [], {}
-    tune, opinions = fine_tuning.fine_tune, fine_tuning.second_opinions
+    tune, opinions = sentiment_learning.fine_tune, sentiment_learning.second_opinions
 
     def fine_tune(model, texts, validation, checkpoint, **options):
         seen.append((checkpoint.stem, len(texts[0]), texts[1], len(validation[0]), model.get_weights()))
@@ -410,8 +411,8 @@ def test_texts_without_a_label_teach_the_model_too(unlabelled, tmp_path, no_arti
         given.update(labelled=len(labelled[0]), rows=rows, answers=opinions(model, labelled, rows))
         return given["answers"]
 
-    monkeypatch.setattr(fine_tuning, "fine_tune", fine_tune)
-    monkeypatch.setattr(fine_tuning, "second_opinions", second_opinions)
+    monkeypatch.setattr(sentiment_learning, "fine_tune", fine_tune)
+    monkeypatch.setattr(sentiment_learning, "second_opinions", second_opinions)
     with pytest.MonkeyPatch.context() as patch:
         stop_in(patch, KeyboardInterrupt(), "labels_and_opinions", epoch=1)
         assert run("train", "--quick", "--output", tmp_path) == 0

@@ -13,13 +13,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_sentences import random_text
+from test_chinese_pos_sentences import random_text
 
-from apps import chinese_pos
-from apps.pipeline import command_line, publishing, sentences, tag_training, tagged_corpora, word_tagging
-from apps.pipeline.corpora import DataError
-from apps.pipeline.lexicon import Lexicon
-from apps.pipeline.tagged_corpora import Word, slashed_line
+from apps.chinese_pos import __main__ as chinese_pos
+from apps.chinese_pos import data as chinese_pos_data
+from apps.chinese_pos import learning as chinese_pos_learning
+from apps.chinese_pos import sentences
+from apps.chinese_pos import use as chinese_pos_use
+from apps.chinese_pos.data import Word, slashed_line
+from apps.chinese_pos.lexicon import Lexicon
+from apps.pipeline import command_line, publishing
+from apps.pipeline.errors import DataError
 
 SMALL = {"units": 12, "character_size": 12, "pair_size": 4, "pairs": 100, "word_vector_epochs": 1, "epochs": 2}
 SMALL |= {"batch_size": 10, "learning_rate": 0.03, "averaging": 0.8, "rarest": 1, "dropout": 0.2, "unknown_rate": 0.03}
@@ -70,7 +74,7 @@ def small():
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(chinese_pos, "QUICK", SMALL)
         monkeypatch.setattr(chinese_pos, "TYPICAL", 2)
-        monkeypatch.setattr(tag_training, "SMALLEST_EPOCH", 30)
+        monkeypatch.setattr(chinese_pos_learning, "SMALLEST_EPOCH", 30)
         yield
 
 
@@ -91,7 +95,7 @@ def trained(data, tmp_path_factory):
     """The folder of a model that has learnt, by the app's own command."""
     folder = tmp_path_factory.mktemp("trained") / "new" / "model"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(sys, "argv", ["chinese_pos.py", "train", "--quick"])
+        monkeypatch.setattr(sys, "argv", ["apps/chinese_pos/__main__.py", "train", "--quick"])
         assert run("train", "--quick", "--data", data, "--output", folder) == 0
     return folder
 
@@ -107,7 +111,7 @@ def contents(folder):
 
 
 def words_of(folder, artifact, text):
-    (words,) = word_tagging.words_by(folder, artifact, [text])
+    (words,) = chinese_pos_use.words_by(folder, artifact, [text])
     return [(text[word.start : word.end], word.tag) for word in words]
 
 
@@ -139,8 +143,8 @@ def test_it_has_learnt_words_and_tags(trained):
 def test_every_runtime_gives_the_same_words(trained, texts):
     generator = random.Random(0)
     some = [*(random_text(generator) for _ in range(60)), *(text.text for text in texts[:10]), "", "我\ud800" * 300]
-    expected = word_tagging.words_by(trained, "saved_model", some)
-    assert word_tagging.words_by(trained, "litert", some) == expected
+    expected = chinese_pos_use.words_by(trained, "saved_model", some)
+    assert chinese_pos_use.words_by(trained, "litert", some) == expected
     assert sum(map(len, expected)) > 500
 
 
@@ -155,7 +159,7 @@ def test_the_saved_model_needs_no_python_of_ours(trained):
 
 
 def test_scores_of_litert_are_those_of_the_model(trained):
-    tagger = word_tagging.Tagger(trained)
+    tagger = chinese_pos_use.Tagger(trained)
     features = tagger.lexicon.features(sentences.read("我爱中国人民"))
     model = keras.saving.load_model(trained / "model.keras")
     assert tagger.scores(features) == pytest.approx(model(features[None])[0].numpy(), abs=1e-4)
@@ -177,14 +181,14 @@ def test_plain_json_and_conllu(trained, capfd):
 
 
 def test_universal_tags_stand_in_their_own_column():
-    conllu = word_tagging.as_conllu("我", [[Word(0, 1, "PRON")]])
+    conllu = chinese_pos_use.as_conllu("我", [[Word(0, 1, "PRON")]])
     assert "1\t我\t_\tPRON\t_\t_" in conllu
 
 
 def test_what_is_written_is_read_again(trained, tmp_path, capfd):
     path = tmp_path / "a.conllu"
     path.write_text(answers(capfd, "--model", trained, "--format", "conllu", "我爱 中国。你们学习！"), encoding="utf-8")
-    found = tagged_corpora.conllu_file(path)
+    found = chinese_pos_data.conllu_file(path)
     assert [text.text for text in found] == ["我爱 中国。", "你们学习！"]
 
 
@@ -209,7 +213,7 @@ def test_a_terminal_gets_colours(trained, capfd, monkeypatch):
 def test_a_long_text_is_tagged_in_pieces(trained, monkeypatch):
     """Sentences of a piece are those of the whole, and no array is as long as the text."""
     text = "我爱中国。你们学习 " * 300
-    tagger = word_tagging.Tagger(trained)
+    tagger = chinese_pos_use.Tagger(trained)
     expected = list(tagger.tag(text))
     monkeypatch.setattr(sentences, "AT_ONCE", 600)
     longest = []
@@ -223,8 +227,8 @@ def test_a_long_text_is_tagged_in_pieces(trained, monkeypatch):
 def test_words_of_jieba_stay_and_get_our_tags(trained, capfd):
     pytest.importorskip("jieba", reason="it is in the extra `chinese`")
     text = "你们研究自然语言。ABC 我\ud800"
-    expected = [word[:2] for word in tagged_corpora.jieba_words(sentences.without_surrogates(text)).words]
-    found = [word for part in word_tagging.Tagger(trained).tag(text, "jieba") for word in part]
+    expected = [word[:2] for word in chinese_pos_data.jieba_words(sentences.without_surrogates(text)).words]
+    found = [word for part in chinese_pos_use.Tagger(trained).tag(text, "jieba") for word in part]
     assert [word[:2] for word in found] == expected
     assert {word.tag for word in found} <= set(Lexicon.load(trained / "vocabulary.json").tags)
     assert "自然语言/n" in answers(capfd, "--model", trained, "--segmenter", "jieba", text.replace("\ud800", ""))
@@ -287,11 +291,11 @@ def test_a_run_goes_on_where_it_was_cut_off(data, trained, tmp_path, monkeypatch
     monkeypatch.undo()
     monkeypatch.setattr(chinese_pos, "QUICK", SMALL)
     monkeypatch.setattr(chinese_pos, "TYPICAL", 2)
-    monkeypatch.setattr(tag_training, "SMALLEST_EPOCH", 30)
+    monkeypatch.setattr(chinese_pos_learning, "SMALLEST_EPOCH", 30)
     monkeypatch.setattr(keras.Model, "fit", stop)  # nothing is left to learn
     monkeypatch.setattr(chinese_pos, "ARTIFACTS", ("litert",))
     assert run(*arguments, "--resume") == 0
-    tagger, uncut = word_tagging.Tagger(tmp_path / "cut"), word_tagging.Tagger(trained)
+    tagger, uncut = chinese_pos_use.Tagger(tmp_path / "cut"), chinese_pos_use.Tagger(trained)
     features = tagger.lexicon.features(sentences.read("我爱北京。"))
     np.testing.assert_array_equal(tagger.scores(features), uncut.scores(features))
     capfd.readouterr()
@@ -315,7 +319,7 @@ def test_a_damaged_model_gets_a_sentence(copy, capfd, damage, problem):
 def test_a_lexicon_of_another_model_gets_a_sentence(copy):
     Lexicon.from_texts([slashed_line("我/r 爱/v")], 5, 1)[0].save(copy / "vocabulary.json")
     with pytest.raises(DataError, match=r"expected the vocabulary.json that .*model.tflite was made with"):
-        list(word_tagging.Tagger(copy).tag("我"))
+        list(chinese_pos_use.Tagger(copy).tag("我"))
 
 
 def test_files_that_are_not_there(trained, tmp_path, capfd):
@@ -335,7 +339,7 @@ def test_too_little_data_gets_a_sentence(tmp_path, capfd):
 
 def test_tag_starts_without_tensorflow_and_snownlp(trained):
     code = (
-        "import sys; from apps.chinese_pos import main; status = main(sys.argv[1:]);"
+        "import sys; from apps.chinese_pos.__main__ import main; status = main(sys.argv[1:]);"
         "sys.exit(status or any(name in sys.modules for name in ('tensorflow', 'keras', 'snownlp', 'jieba')))"
     )
     command = [sys.executable, "-c", code, "tag", "--model", str(trained), "我爱北京。"]

@@ -11,7 +11,7 @@ import pytest
 
 from apps.pipeline import command_line
 from apps.pipeline.command_line import CommandLine, positive, texts_to_answer
-from apps.pipeline.datasets import DataError
+from apps.pipeline.errors import DataError
 
 
 class Bytes:

@@ -19,7 +19,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image, ImageDraw
 
-from apps.pipeline.text import Vocabulary
+from apps.pipeline.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES, MODELS = ROOT / "examples", ROOT / "saved_models"

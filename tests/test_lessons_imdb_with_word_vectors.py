@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from apps.lessons import imdb_with_word_vectors as lesson
-from apps.pipeline.datasets import LabelledTexts
-from apps.pipeline.text import Vocabulary
+from apps.pipeline.vocabulary import Vocabulary
+from apps.sentiment.data import LabelledTexts
 
 GOOD, BAD = ("great", "warm", "funny", "moving"), ("dull", "bad", "boring", "cold")
 

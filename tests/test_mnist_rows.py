@@ -14,12 +14,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageDraw
 
-from apps import mnist_rows
-from apps.pipeline import command_line, picture_datasets, picture_training, publishing, training
-from apps.pipeline.corpora import DataError
-from apps.pipeline.distortion import Distortion
-from apps.pipeline.picture_datasets import LabelledPictures
-from apps.pipeline.pictures import Labels
+from apps.mnist_rows import __main__ as mnist_rows
+from apps.mnist_rows import data as mnist_rows_data
+from apps.mnist_rows import learning as mnist_rows_learning
+from apps.mnist_rows.data import LabelledPictures
+from apps.mnist_rows.distortion import Distortion
+from apps.mnist_rows.pictures import Labels
+from apps.pipeline import command_line, publishing, training
+from apps.pipeline.errors import DataError
 
 LITTLE = Distortion(shift=1.0, turn=5.0, scaling=0.05, shear=0.05, waves=0.3)
 SMALL = {"units": 8, "epochs": 2, "batch_size": 50, "learning_rate": 0.03, "distortion": LITTLE}
@@ -56,7 +58,7 @@ def small():
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(mnist_rows, "QUICK", SMALL)
         monkeypatch.setattr(mnist_rows, "TYPICAL", 3)
-        monkeypatch.setattr(picture_training, "SMALLEST_EPOCH", 25)
+        monkeypatch.setattr(mnist_rows_learning, "SMALLEST_EPOCH", 25)
         for module in (publishing, mnist_rows):
             monkeypatch.setattr(module, "FILES", {name: publishing.FILES[name] for name in ARTIFACTS})
         yield
@@ -78,7 +80,7 @@ def trained(data, tmp_path_factory):
     """The folder of a model that has learnt, by the app's own command."""
     folder = tmp_path_factory.mktemp("trained") / "new" / "model"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(sys, "argv", ["mnist_rows.py", "train", "--quick"])
+        monkeypatch.setattr(sys, "argv", ["apps/mnist_rows/__main__.py", "train", "--quick"])
         assert run("train", "--quick", "--data", data, "--output", folder) == 0
     return folder
 
@@ -100,7 +102,7 @@ def idx(array):
 
 def images_of(folder):
     """What the network reads of the drawings in a folder, float32 (pictures, 28, 28), and their labels."""
-    data = picture_datasets.class_folders(folder)
+    data = mnist_rows_data.class_folders(folder)
     return data.pictures.astype(np.float32) / 255, data.labels
 
 
@@ -328,7 +330,7 @@ def test_recognise_plots_beliefs(trained, tmp_path, capfd, monkeypatch):
 
 WITHOUT_TENSORFLOW = """
 import sys
-from apps import mnist_rows
+from apps.mnist_rows import __main__ as mnist_rows
 status = mnist_rows.main(sys.argv[1:])
 heavy = {"tensorflow", "keras", "keras_rnn", "tensorflow_datasets", "matplotlib"}
 sys.exit(status or ", ".join(sorted(heavy & set(sys.modules))) or 0)
@@ -337,7 +339,7 @@ sys.exit(status or ", ".join(sorted(heavy & set(sys.modules))) or 0)
 
 def test_recognise_does_not_import_tensorflow(trained, tmp_path):
     """Nor does it need to be where the project is."""
-    environment = os.environ | {"PYTHONPATH": str(Path(mnist_rows.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(mnist_rows.__file__).parents[2])}
     file = save(tmp_path, "a.png", drawing("eins", 200))
     command = [sys.executable, "-c", WITHOUT_TENSORFLOW, "recognise", "--model", trained, file]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
@@ -416,7 +418,7 @@ def test_the_data_of_a_run(data, monkeypatch):
         )
         for part, count in (("train", 1200), ("test", 30))
     }
-    monkeypatch.setattr(picture_datasets, "mnist", mnist.get)
+    monkeypatch.setattr(mnist_rows_data, "mnist", mnist.get)
     train, validation, test = mnist_rows.load_data(None, 1)
     assert test is mnist["test"] and 70 < len(validation) < 130 and len(train) + len(validation) == 1200
     assert mnist_rows.load_test_data(None) is mnist["test"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from apps.pipeline import publishing
-from apps.pipeline.datasets import DataError
+from apps.pipeline.errors import DataError
 
 
 def results():
@@ -107,7 +107,7 @@ def test_several_metrics_in_words():
 
 
 def test_the_command_can_be_typed_again(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["somewhere/apps/sentiment.py", "train", "--data", "my texts.csv"])
+    monkeypatch.setattr(sys, "argv", ["somewhere/apps/sentiment/__main__.py", "train", "--data", "my texts.csv"])
     assert publishing.command() == "python -m apps.sentiment train --data 'my texts.csv'"
 
 

@@ -23,13 +23,14 @@ ANSWERS = {
     "chinese_pos": "我/r 爱/v",
 }
 NEED_DATA = ("train", "evaluate")
+COLUMN = 26  # of the tree, where the words about a file begin
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_run(command, tmp_path, capsys, monkeypatch):
     words = shlex.split(command)
     assert words[:2] == ["python", "-m"]
-    app, arguments = importlib.import_module(words[2]), words[3:]
+    app, arguments = importlib.import_module(f"{words[2]}.__main__"), words[3:]
     monkeypatch.chdir(tmp_path)
     drawing = Image.new("L", (90, 120), 255)
     ImageDraw.Draw(drawing).line([(20, 20), (70, 20), (40, 100)], 0, 8)
@@ -58,14 +59,31 @@ def test_the_code_of_the_export_section_runs(tmp_path, monkeypatch):
     assert (tmp_path / "folder" / "model.tflite").exists()
 
 
+def paths_in(tree):
+    """The paths of the Python files that the tree names; a folder called NAME stands for that of each app."""
+    folders, found = [], set()
+    for line in tree.splitlines():
+        names = re.findall(r"\b\w+\.py\b", line)
+        if heads := re.match(r"( *)(\S+/)(?: |$)", line):
+            depth = len(heads[1])
+            folders = [(indent, name) for indent, name in folders if indent < depth] + [(depth, heads[2])]
+        elif names and len(line) - len(line.lstrip()) < COLUMN:  # otherwise a line goes on
+            depth = len(line) - len(line.lstrip())
+            folders = [(indent, name) for indent, name in folders if indent < depth]
+        found |= {"".join(name for _, name in folders) + name for name in names}
+    return {path.replace("NAME", app) for path in found for app in ANSWERS}
+
+
 def test_the_tree_names_every_file_and_no_other():
     tree = README.split("## The tree")[1].split("```")[1]
-    named = set(re.findall(r"^ *(\w+\.py)", tree, re.M))
     listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    there = {Path(line).name for line in listed.stdout.split() if not line.startswith("tests/")}
-    assert named == there - {"__init__.py"}
+    named, there = (
+        {path for path in paths if not path.startswith("tests/") and not path.endswith("__init__.py")}
+        for paths in (paths_in(tree), listed.stdout.split())
+    )
+    assert named == there
 
 
 @pytest.mark.parametrize("app", ANSWERS)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from apps.pipeline import running
-from apps.pipeline.datasets import DataError
-from apps.pipeline.text import UNKNOWN, Vocabulary
+from apps.pipeline.errors import DataError
+from apps.pipeline.vocabulary import UNKNOWN, Vocabulary
 
 
 def one_sentence(error):

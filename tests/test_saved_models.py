@@ -10,11 +10,12 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from apps.pipeline import publishing, running, word_tagging
-from apps.pipeline.generation import Choice, Writer
-from apps.pipeline.stepping import Stepper
-from apps.pipeline.symbols import Symbols
-from apps.sentiment import classify
+from apps.chinese_pos import use as chinese_pos_use
+from apps.pipeline import publishing, running
+from apps.sentiment.__main__ import classify
+from apps.shakespeare.generation import Choice, Writer
+from apps.shakespeare.stepping import Stepper
+from apps.shakespeare.symbols import Symbols
 
 MODELS = Path(__file__).parents[1] / "saved_models"
 FOLDER = MODELS / "sentiment"
@@ -116,8 +117,8 @@ def test_chinese_is_tagged_alike_everywhere():
         "  ",
         "他研究生命的起源，她是一名研究生。" * 20,
     ]
-    expected = word_tagging.words_by(MODELS / "chinese_pos", "saved_model", texts)
-    assert word_tagging.words_by(MODELS / "chinese_pos", "litert", texts) == expected
+    expected = chinese_pos_use.words_by(MODELS / "chinese_pos", "saved_model", texts)
+    assert chinese_pos_use.words_by(MODELS / "chinese_pos", "litert", texts) == expected
     assert [texts[0][word.start : word.end] for word in expected[0]][:4] == ["昨天", "下午", "，", "我们"]
 
 
@@ -163,7 +164,7 @@ def test_litert_has_builtin_operators_only_and_forgets_between_calls(file):
 
 def test_classify_starts_without_tensorflow():
     code = (
-        "import sys; from apps.sentiment import main; status = main(['classify', 'A fine film.']);"
+        "import sys; from apps.sentiment.__main__ import main; status = main(['classify', 'A fine film.']);"
         "sys.exit(status or 'tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=FOLDER.parents[1], capture_output=True, text=True)

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps import shakespeare
-from apps.pipeline import generation, language_modelling, text_files
-from apps.pipeline.generation import Choice, Writer, write_by_hand
-from apps.pipeline.stepping import Stepper
-from apps.pipeline.symbols import Symbols
+from apps.pipeline import text_files
+from apps.shakespeare import __main__ as shakespeare
+from apps.shakespeare import generation
+from apps.shakespeare import learning as shakespeare_learning
+from apps.shakespeare.generation import Choice, Writer, write_by_hand
+from apps.shakespeare.stepping import Stepper
+from apps.shakespeare.symbols import Symbols
 
 SMALL = ("--units", 12, "--window", 16, "--batch-size", 8, "--epochs", 2, "--seed", 3, "--learning-rate", 0.02)
 TEXT = "the cat sat on the mat.\nthe dog ate the hat.\n" * 90
@@ -38,7 +40,7 @@ def fails(capfd, *argv):
 @pytest.fixture(scope="module", autouse=True)
 def small():
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(language_modelling, "SHORTEST_EPOCH", 50)
+        monkeypatch.setattr(shakespeare_learning, "SHORTEST_EPOCH", 50)
         yield
 
 
@@ -56,7 +58,7 @@ def trained(data, tmp_path_factory):
     """The folder of a model that has learnt, by the app's own command."""
     folder = tmp_path_factory.mktemp("trained") / "model"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(sys, "argv", ["apps/shakespeare.py", "train", "--output", "somewhere"])
+        monkeypatch.setattr(sys, "argv", ["apps/shakespeare/__main__.py", "train", "--output", "somewhere"])
         assert run("train", *SMALL, "--data", *data, "--output", folder) == 0
     return folder
 
@@ -261,7 +263,7 @@ def test_resume_refuses_another_text(trained, data, capfd, tmp_path):
 
 def test_generate_starts_without_tensorflow_and_stops_with_ctrl_c(trained):
     code = (
-        "import sys; from apps.shakespeare import main;"
+        "import sys; from apps.shakespeare.__main__ import main;"
         f"status = main(['generate', '--model', {str(trained)!r}, '--length', '100000000', '--seed', '1']);"
         "sys.exit(status + 1000 * ('tensorflow' in sys.modules or 'keras' in sys.modules))"
     )

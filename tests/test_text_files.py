@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from apps.pipeline import text_files
-from apps.pipeline.corpora import DataError
+from apps.pipeline.errors import DataError
 from apps.pipeline.text_files import encode, encoding_of, pieces_of
 
 CHINESE = "今天的天气很好，我们去公园散步。\n" * 20

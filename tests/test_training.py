@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from apps.pipeline import training
-from apps.pipeline.datasets import DataError
+from apps.pipeline.errors import DataError
 from apps.pipeline.training import AdamW, Batches, Checkpoints, accuracy, cosine_with_warm_up, fit, grouped_by_length
 
 SETTINGS = {"seed": 3, "words": 20}

@@ -12,11 +12,14 @@ import keras
 import numpy as np
 import pytest
 
-from apps import word_reversal
-from apps.pipeline import command_line, datasets, pair_training, publishing, training
-from apps.pipeline.datasets import DataError, LabelledTexts
-from apps.pipeline.random_strings import CHARACTERS, side_of
-from apps.pipeline.spelling import Alphabet
+from apps.pipeline import command_line, publishing, training
+from apps.pipeline.errors import DataError
+from apps.sentiment import data as sentiment_data
+from apps.sentiment.data import LabelledTexts
+from apps.word_reversal import __main__ as word_reversal
+from apps.word_reversal import learning as word_reversal_learning
+from apps.word_reversal.alphabet import Alphabet
+from apps.word_reversal.random_strings import CHARACTERS, side_of
 
 SMALL = {"units": 24, "epochs": 3, "batches": 3, "learning_rate": 0.02, "averaging": 0.01, "dropout": 0.0}
 ARTIFACTS = ("saved_model", "litert", "litert_int8")  # test_saved_models.py looks at all of the shipped model's
@@ -59,7 +62,7 @@ def trained(data, tmp_path_factory):
     """The folder of a model that has learnt six pairs by heart, by the app's own command."""
     folder = tmp_path_factory.mktemp("trained") / "new" / "model"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(sys, "argv", ["word_reversal.py", "train", "--quick"])
+        monkeypatch.setattr(sys, "argv", ["apps/word_reversal/__main__.py", "train", "--quick"])
         assert run("train", "--quick", "--data", data, "--output", folder) == 0
     return folder
 
@@ -243,7 +246,7 @@ def test_reverse_plots_attention(trained, tmp_path, capfd, monkeypatch):
 
 WITHOUT_TENSORFLOW = """
 import sys
-from apps import word_reversal
+from apps.word_reversal import __main__ as word_reversal
 status = word_reversal.main(sys.argv[1:])
 heavy = {"tensorflow", "keras", "keras_rnn", "tensorflow_datasets", "matplotlib"}
 sys.exit(status or ", ".join(sorted(heavy & set(sys.modules))) or 0)
@@ -252,7 +255,7 @@ sys.exit(status or ", ".join(sorted(heavy & set(sys.modules))) or 0)
 
 def test_reverse_does_not_import_tensorflow(trained, tmp_path):
     """Nor does it need to be where the project is."""
-    environment = os.environ | {"PYTHONPATH": str(Path(word_reversal.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(word_reversal.__file__).parents[2])}
     command = [sys.executable, "-c", WITHOUT_TENSORFLOW, "reverse", "--model", trained, "--beam", "2", "man"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -280,7 +283,7 @@ def test_without_a_verb_the_shipped_model_is_shown(trained, tmp_path, capfd, mon
 
 def reviews(monkeypatch, *texts):
     of_split = {"test": LabelledTexts(list(texts), np.zeros(len(texts), np.int32), ("negative", "positive"))}
-    monkeypatch.setattr(datasets, "imdb", of_split.__getitem__)
+    monkeypatch.setattr(sentiment_data, "imdb", of_split.__getitem__)
 
 
 def test_english_words_are_the_most_frequent_whole_ones_of_the_test_side(monkeypatch):
@@ -341,8 +344,8 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(own, data, tmp_path, 
     def missing(split):
         raise DataError("expected the film reviews, got none")
 
-    monkeypatch.setattr(datasets, "imdb", missing)
-    monkeypatch.setattr(pair_training, "SMALLEST_EPOCH", 3)
+    monkeypatch.setattr(sentiment_data, "imdb", missing)
+    monkeypatch.setattr(word_reversal_learning, "SMALLEST_EPOCH", 3)
     flags = ("train", "--quick", *(("--data", data) if own else ()), "--output")
     assert run(*flags, tmp_path / "whole") == 0
     assert ("English words won't be measured: expected the film reviews" in capfd.readouterr().out) is not own

@@ -22,8 +22,9 @@ import keras
 import numpy as np
 
 from apps.lessons.lesson import Checks, flags, run
-from apps.pipeline import command_line, datasets, pretraining
-from apps.pipeline.text import FIRST_WORD, Vocabulary
+from apps.pipeline import command_line, word_vectors
+from apps.pipeline.vocabulary import FIRST_WORD, Vocabulary
+from apps.sentiment import data as datasets
 from keras_rnn import LSTM
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def teach(given: argparse.Namespace, checks: Checks) -> Figure | None:
     test = some(datasets.imdb("test"), settings["tests"], given.seed)
     vocabulary = Vocabulary.from_texts(reviews.texts, WORDS, LENGTH)
     sequences = [np.array(vocabulary.all_ids(text), np.int32) for text in reviews.texts]
-    vectors = centred(pretraining.word_vectors(sequences, vocabulary, SIZE, epochs=3, seed=given.seed))
+    vectors = centred(word_vectors.word_vectors(sequences, vocabulary, SIZE, epochs=3, seed=given.seed))
     for word in ("great", "boring", "actor"):
         if word in vocabulary.words:
             print(f"near {word}: {', '.join(nearest(word, vectors, vocabulary))}", flush=True)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from apps.chinese_pos import data as tagged_corpora
 from apps.lessons.lesson import Checks, flags, run
-from apps.pipeline import tagged_corpora, text_files
+from apps.pipeline import text_files
 from keras_rnn import SimpleRNN
 
 if TYPE_CHECKING:

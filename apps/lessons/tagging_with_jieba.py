@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from apps.chinese_pos import data as tagged_corpora
 from apps.lessons.lesson import Checks, flags, run
-from apps.pipeline import command_line, tagged_corpora
+from apps.pipeline import command_line
 from keras_rnn import LSTM
 
 if TYPE_CHECKING:

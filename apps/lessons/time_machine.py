@@ -21,8 +21,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.corpora import time_machine
 from apps.lessons.lesson import Checks, flags, run
-from apps.pipeline import books
 from keras_rnn import GRU, LSTM, SimpleRNN
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ def draw(curves: dict[str, np.ndarray]) -> Figure:
 def teach(given: argparse.Namespace, checks: Checks, epochs: int = 300) -> Figure | None:
     """From scratch in both orders, then our layers with half the units, all on the beginning of the text."""
     count, units, batch_size = (2_000, (256, 128), 8) if given.quick else (10_000, (512, 256), 32)
-    ids, curves = np.array([SYMBOLS.index(letter) for letter in books.letters(2 * count, given.data)], np.int32), {}
+    text, curves = time_machine.letters(2 * count, given.data), {}
+    ids = np.array([SYMBOLS.index(letter) for letter in text], np.int32)
     for layer, random in ((FromScratch, False), (FromScratch, True), (SimpleRNN, False), (GRU, False), (LSTM, False)):
         keras.utils.set_random_seed(given.seed)
         name, network = f"{layer.__name__}, {ORDERS[random]}", LanguageModel(layer, units[layer is not FromScratch])

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from apps.pipeline.datasets import DataError
+from apps.pipeline.errors import DataError
 from apps.pipeline.publishing import FILES
 
 SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.pipeline.datasets import DataError
+from apps.pipeline.errors import DataError
 
 RESULTS, CARD = "results.json", "README.md"
 FILES = {  # the artifacts, as keras_rnn.export names them
@@ -23,7 +23,7 @@ FILES = {  # the artifacts, as keras_rnn.export names them
     "litert_int8": "model_int8.tflite",
     "litert_full_int8": "model_full_int8.tflite",
 }
-_CARDS = Path(__file__).resolve().parents[1] / "cards"
+_APPS = Path(__file__).resolve().parents[1]
 _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "gensim", "scikit-learn")
 
 
@@ -60,8 +60,8 @@ def read_results_of(folder: Path, artifact: str) -> dict[str, Any]:
 
 
 def write_results(folder: Path, results: dict[str, Any]) -> None:
-    """Writes results.json and the model card: the app's text in apps/cards, with tables of figures and of training."""
-    card = (_CARDS / f"{results['app']}.md").read_text(encoding="utf-8")
+    """Writes results.json and the model card: the app's card.md, with tables of figures and of training."""
+    card = (_APPS / results["app"] / "card.md").read_text(encoding="utf-8")
     write_beside(folder / RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
     write_beside(folder / CARD, card.format(figures=_figures(results), training=_training(results)))
 
@@ -135,7 +135,7 @@ def gpu() -> str | None:
 
 def command() -> str:
     """The command that runs, as a user would type it."""
-    return shlex.join(["python", "-m", f"apps.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    return shlex.join(["python", "-m", f"apps.{Path(sys.argv[0]).parent.name}", *sys.argv[1:]])
 
 
 def _version(package: str) -> str | None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.pipeline.datasets import DataError
+from apps.pipeline.errors import DataError
 from apps.pipeline.publishing import FILES
-from apps.pipeline.text import UNKNOWN, Vocabulary
+from apps.pipeline.vocabulary import UNKNOWN, Vocabulary
 
 Score = Callable[[Sequence[int]], dict[str, float]]
 

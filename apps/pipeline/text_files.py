@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.pipeline.corpora import Corpus, DataError, prepared_batches
-from apps.pipeline.symbols import UNKNOWN, Symbols, clean, most_frequent, split
+from apps.corpora.prepared import Corpus, prepared_batches
+from apps.pipeline.errors import DataError
+from apps.shakespeare.symbols import UNKNOWN, Symbols, clean, most_frequent, split
 
 PIECE = 1 << 20  # characters, or ids, in memory at once
 LONGEST_WORD = 16 << 20  # characters without a space or the end of a line that are in memory at once

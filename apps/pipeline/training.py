@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.pipeline.datasets import DataError
+from apps.pipeline.errors import DataError
 
 
 def set_up(seed: int) -> None:

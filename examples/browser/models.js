@@ -27,7 +27,7 @@ async function run(model, signature, inputs) {
   }
 }
 
-/** The model of apps/mnist_rows.py. */
+/** The model of apps/mnist_rows. */
 export class DigitModel {
   static async load(url, labelsUrl) {
     const { labels, image } = await (await load(labelsUrl)).json();
@@ -46,7 +46,7 @@ export class DigitModel {
   }
 }
 
-/** The model of apps/sentiment.py, by its signature for a fixed length: the browser's runtime has no other. */
+/** The model of apps/sentiment, by its signature for a fixed length: the browser's runtime has no other. */
 export class ReviewModel {
   static async load(url, vocabularyUrl) {
     const vocabulary = new Vocabulary(await (await load(vocabularyUrl)).json());

@@ -1,4 +1,4 @@
-// Text to ids by the rules in vocabulary.json, which apps/pipeline/text.py wrote: the same ids as in Python.
+// Text to ids by the rules in vocabulary.json, which apps/pipeline/vocabulary.py wrote: the same ids as in Python.
 
 /** A rule is [pattern, replacement] in the syntax that RE2 and Python share; JavaScript writes a group as $1. */
 function compile([pattern, replacement]) {

@@ -1,4 +1,4 @@
-/* Scores film reviews with the SavedModel of apps/sentiment.py, through the C API of TensorFlow: no Python runs.
+/* Scores film reviews with the SavedModel of apps/sentiment, through the C API of TensorFlow: no Python runs.
  *
  *     ./sentiment --model ../../saved_models/sentiment/1 "A warm, funny film."
  *     ./sentiment --model ../../saved_models/sentiment/1 < reviews.txt

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.pipeline.corpora import DataError
-from apps.pipeline.pictures import Labels, prepare, read_picture
+from apps.mnist_rows.pictures import Labels, prepare, read_picture
+from apps.pipeline.errors import DataError
 
 MODEL = Path(__file__).resolve().parents[2] / "saved_models" / "mnist_rows" / "model_full_int8.tflite"
 LARGE_ARENA = 16_000_000  # bytes: to find out in what a model needs

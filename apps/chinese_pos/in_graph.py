@@ -1,0 +1,228 @@
+"""`sentences`, `lexicon` and `tag_decoding` in TensorFlow's operations, for a SavedModel that takes raw text.
+
+All texts of a batch are one long row of code points; what may not cross from one to the next is told by `row`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from apps.chinese_pos import sentences
+from apps.chinese_pos.decoding import BEGIN, END, INSIDE, SINGLE
+from apps.chinese_pos.lexicon import FEATURES, FIRST, LONGEST_WORD, PLACES, UNKNOWN, Lexicon
+from apps.chinese_pos.sentences import BOUNDARY, ENDS, FREE, GOES_ON, JOINER, KINDS, LETTER, LINE_END, LONGEST, SPACE
+
+AT_ONCE = 64  # sentences, of like length: a text of any length takes no more memory than these
+
+
+class Characters(NamedTuple):
+    """As sentences.Characters, of all texts in a batch.
+
+    row: of each character, the text's number; member: of each code point, the character's number, -1 for white space.
+    """
+
+    row: tf.Tensor
+    codes: tf.Tensor
+    kinds: tf.Tensor
+    borders: tf.Tensor
+    first: tf.Tensor
+    member: tf.Tensor
+
+
+def before(values: tf.Tensor, filler, places: int = 1) -> tf.Tensor:
+    """The value so many places before each place, `filler` before the first."""
+    size = tf.size(values)
+    return tf.concat([tf.fill([tf.minimum(places, size)], filler), values[: tf.maximum(0, size - places)]], 0)
+
+
+def after(values: tf.Tensor, filler, places: int = 1) -> tf.Tensor:
+    """The value so many places after each place, `filler` after the last."""
+    return tf.concat([values[places:], tf.fill([tf.minimum(places, tf.size(values))], filler)], 0)
+
+
+def count_of(flags: tf.Tensor) -> tf.Tensor:
+    """How many are true up to each place, int32."""
+    return tf.cumsum(tf.cast(flags, tf.int32))
+
+
+def read(codes: tf.Tensor, row: tf.Tensor) -> Characters:
+    """`sentences.read` of code points, int32 (code points,), with the number of the text of each."""
+    firsts, kinds_of = (tf.constant(column, tf.int32) for column in zip(*KINDS, strict=True))
+    kinds = tf.gather(kinds_of, tf.searchsorted(firsts, codes, side="right") - 1)
+    new_text = before(row, -1) != row
+    space = (kinds == SPACE) | (kinds == LINE_END)
+    after_joiner = before(codes == JOINER, False) & ~new_text
+    attached = ~space & ~(new_text | before(space, True)) & ((kinds == sentences.ATTACHED) | after_joiner)
+    is_character = ~space & ~attached
+    member = tf.where(space, -1, count_of(is_character) - 1)
+
+    def of_characters(values):
+        return tf.boolean_mask(values, is_character)
+
+    row, kinds, codes, lines, spaces = map(
+        of_characters, (row, kinds, read_as(codes), count_of(kinds == LINE_END), count_of(space))
+    )
+    new_line = (before(row, -1) != row) | (before(lines, 0) != lines)
+    is_end = tf.reduce_any(tf.expand_dims(codes, 1) == [ord(character) for character in sentences.SENTENCE_ENDS], 1)
+    first = new_line | (before(is_end, False) & ~is_end)
+    places = tf.range(tf.size(codes))
+    begin = tf.gather(tf.boolean_mask(places, first), count_of(first) - 1)
+    first |= (places - begin) % LONGEST == 0
+    known_end = first | (before(spaces, 0) != spaces)
+    letters = kinds == LETTER
+    goes_on = letters & before(letters, False) & ~known_end
+    borders = tf.where(known_end, ENDS, tf.where(goes_on, GOES_ON, FREE))
+    return Characters(row, codes, kinds, borders, first, member)
+
+
+def read_as(codes: tf.Tensor) -> tf.Tensor:
+    """Code points -> those that they are read as."""
+    pairs = sorted((ord(character), ord(replacement)) for character, replacement in sentences.READ_AS.items())
+    keys, values = (tf.constant(column, tf.int32) for column in zip(*pairs, strict=True))
+    found = tf.minimum(tf.searchsorted(keys, codes), len(pairs) - 1)
+    codes = tf.where(tf.gather(keys, found) == codes, tf.gather(values, found), codes)
+    return tf.where((codes > 0x20) & (codes < 0x7F), codes + sentences.FULL_WIDTH, codes)
+
+
+class LexiconInGraph:
+    """A lexicon's lookup tables, to be saved with what uses `features`.
+
+    tables: they; a SavedModel keeps only those that it is given as resources.
+    """
+
+    def __init__(self, lexicon: Lexicon):
+        self.lexicon = lexicon
+        numbers = {tag: number for number, tag in enumerate(lexicon.tags, 1)}
+        known = {word: numbers[tag] for word, tag in lexicon.words.items() if len(word) <= LONGEST_WORD}
+        self._characters = table({c: i for i, c in enumerate(lexicon.characters, FIRST)}, UNKNOWN)
+        self._pairs = table({pair: i for i, pair in enumerate(lexicon.pairs, FIRST)}, UNKNOWN)
+        self._words = table(known, 0)
+        self.tables = [self._characters, self._pairs, self._words]
+
+    def features(self, read: Characters) -> tf.Tensor:
+        """`Lexicon.features`, int32 (characters, FEATURES)."""
+        string = tf.strings.unicode_encode(tf.expand_dims(read.codes, 1), "UTF-8")
+        ids = self._characters.lookup(string)
+        for kind, stand_in in self.lexicon.stand_ins.items():
+            ids = tf.where((ids == UNKNOWN) & (read.kinds == kind), stand_in, ids)
+        known_end = read.borders == ENDS
+        left = self._pairs.lookup(tf.where(known_end, BOUNDARY, before(string, BOUNDARY)) + string)
+        right = self._pairs.lookup(string + tf.where(after(known_end, True), BOUNDARY, after(string, BOUNDARY)))
+        run, part, tags = count_of(known_end), string, []
+        for length in range(1, LONGEST_WORD + 1):
+            part = part if length == 1 else part + after(string, "", length - 1)
+            inside = after(run, -1, length - 1) == run
+            tags.append(tf.where(inside, self._words.lookup(part), 0))
+        return tf.stack([ids, left, right, *word_features(tags)], axis=1)
+
+
+def table(values: dict[str, int], default: int) -> tf.lookup.StaticHashTable:
+    """A lookup table; made where no function is traced, to which it would belong."""
+    with tf.init_scope():
+        keys = tf.constant(list(values) or [""])
+        initializer = tf.lookup.KeyValueTensorInitializer(keys, tf.constant(list(values.values()) or [default]))
+        return tf.lookup.StaticHashTable(initializer, default_value=default)
+
+
+def word_features(tags: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """`lexicon.word_features`, of as many tensors as there are lengths."""
+    starts = ends = passes = of_start = of_end = tf.zeros_like(tags[0])
+    for length, starting in enumerate(tags, 1):
+        ending = before(starting, 0, length - 1)
+        starts += tf.cast(starting > 0, tf.int32) * 2 ** (length - 1)
+        ends += tf.cast(ending > 0, tf.int32) * 2 ** (length - 1)
+        if length > 2:
+            inside = tf.add_n([before(starting, 0, back) for back in range(1, length - 1)])
+            passes += tf.cast(inside > 0, tf.int32) * 2 ** (length - 3)
+        of_start = tf.where(starting > 0, starting, of_start)
+        of_end = tf.where(ending > 0, ending, of_end)
+    return [starts, ends, passes, of_start, of_end]
+
+
+def decode(scores: tf.Tensor, borders: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """`tag_decoding.decode` of several sentences, int32 (batch, time), 0 after the end of each.
+
+    Args:
+        scores: float32 (batch, time, places * tags); borders: int32 (batch, time); lengths: int32 (batch,).
+    """
+    batch, time, tags = tf.shape(scores)[0], tf.shape(scores)[1], scores.shape[2] // len(PLACES)
+    scores = tf.reshape(tf.transpose(scores, [1, 0, 2]), (time, batch, len(PLACES), tags))
+    borders = tf.expand_dims(tf.transpose(borders), 2)
+    nothing = tf.fill((batch, tags), -float("inf"))
+
+    def forward(t, closed, begun, inside, closing, from_inside):
+        now = scores[t]
+        from_inside = from_inside.write(t, inside > begun)
+        opened = tf.where(borders[t] != ENDS, tf.maximum(begun, inside), nothing)
+        previous = tf.where(borders[t] != GOES_ON, closed, -float("inf"))
+        ways = tf.concat([opened + now[:, END], previous + now[:, SINGLE]], 1)
+        closing = closing.write(t, tf.argmax(ways, 1, tf.int32))
+        closed = tf.reduce_max(ways, 1, keepdims=True)
+        return t + 1, closed, previous + now[:, BEGIN], opened + now[:, INSIDE], closing, from_inside
+
+    arrays = tf.TensorArray(tf.int32, time), tf.TensorArray(tf.bool, time)
+    start = (0, tf.zeros((batch, 1)), nothing, nothing, *arrays)
+    *_, closing, from_inside = tf.while_loop(lambda t, *_: t < time, forward, start)
+    closing, from_inside = closing.stack(), from_inside.stack()
+
+    def backward(t, begins_next, tag, labels):
+        ended, tag = begins_next, tf.where(begins_next, closing[t] % tags, tag)
+        inside = tf.gather(from_inside[tf.minimum(t + 1, time - 1)], tag, batch_dims=1)
+        place = tf.where(ended, tf.where(closing[t] < tags, END, SINGLE), tf.where(inside, INSIDE, BEGIN))
+        over = t >= lengths
+        labels = labels.write(t, tf.where(over, 0, place * tags + tag))
+        return t - 1, over | (place == BEGIN) | (place == SINGLE), tag, labels
+
+    start = (time - 1, tf.ones([batch], tf.bool), tf.zeros([batch], tf.int32), tf.TensorArray(tf.int32, time))
+    *_, labels = tf.while_loop(lambda t, *_: t >= 0, backward, start)
+    return tf.transpose(labels.stack())
+
+
+def labels_of(model: Callable, features: tf.Tensor, borders: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
+    """The label of each character, int32 (characters,): AT_ONCE sentences at a time, the shortest first.
+
+    Args:
+        model: features (batch, time, FEATURES) -> scores (batch, time, places * tags).
+        features, borders, first: of the characters of all sentences.
+    """
+    together = tf.concat([features, tf.expand_dims(borders, 1)], 1)
+    sentence = count_of(first) - 1
+    count = tf.reduce_sum(tf.cast(first, tf.int32))
+    rows = tf.RaggedTensor.from_value_rowids(together, tf.cast(sentence, tf.int64), tf.cast(count, tf.int64))
+    lengths = tf.cast(rows.row_lengths(), tf.int32)
+    order = tf.argsort(lengths, stable=True)
+
+    def some(start, found):
+        chosen = order[start : start + AT_ONCE]
+        part, length = tf.gather(rows, chosen).to_tensor(), tf.gather(lengths, chosen)
+        part = tf.ensure_shape(part, (None, None, len(FEATURES) + 1))
+        labels = decode(model(part[:, :, :-1]), part[:, :, -1], length)
+        labels = tf.boolean_mask(labels, tf.sequence_mask(length, tf.shape(labels)[1]))
+        return start + AT_ONCE, found.write(start // AT_ONCE, labels)
+
+    found = tf.TensorArray(tf.int32, 0, dynamic_size=True, infer_shape=False, element_shape=(None,))
+    _, found = tf.while_loop(lambda start, _: start < count, some, (0, found), parallel_iterations=1)
+    sorted_rows = tf.RaggedTensor.from_row_lengths(found.concat(), tf.gather(lengths, order))
+    return tf.gather(sorted_rows, tf.argsort(order, stable=True)).values
+
+
+def tag(texts: tf.Tensor, model: Callable, lexicon: LexiconInGraph) -> tf.Tensor:
+    """Raw texts, string (batch,), UTF-8 -> `word/tag word/tag ...`, string (batch,)."""
+    codes = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
+    row = tf.cast(codes.value_rowids(), tf.int32)
+    characters = read(codes.values, row)
+    labels = labels_of(model, lexicon.features(characters), characters.borders, characters.first)
+    tags = len(lexicon.lexicon.tags)
+    place = labels // tags
+    begins = (place == BEGIN) | (place == SINGLE)
+    word = tf.gather(count_of(begins) - 1, tf.boolean_mask(characters.member, characters.member >= 0))
+    kept = tf.boolean_mask(codes.values, characters.member >= 0)
+    count = tf.reduce_sum(tf.cast(begins, tf.int64))
+    words = tf.strings.unicode_encode(tf.RaggedTensor.from_value_rowids(kept, tf.cast(word, tf.int64), count), "UTF-8")
+    names = tf.gather(tf.constant(lexicon.lexicon.tags), tf.boolean_mask(labels % tags, begins))
+    rows = tf.cast(tf.boolean_mask(characters.row, begins), tf.int64)
+    tagged = tf.RaggedTensor.from_value_rowids(words + "/" + names, rows, tf.size(texts, tf.int64))
+    return tf.strings.reduce_join(tagged, axis=1, separator=" ")

@@ -1,0 +1,184 @@
+"""Learning to tag: sentences with labels from tagged texts, and the fitting of a network to them."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.chinese_pos import sentences
+from apps.chinese_pos.data import TaggedText
+from apps.chinese_pos.lexicon import FEATURES, PLACES, UNKNOWN, Lexicon, TagCounts, as_string, words_read
+from apps.chinese_pos.sentences import ENDS
+from apps.pipeline.training import AdamW, Batches, Fitted, cosine_with_warm_up, fit, grouped_by_length
+from apps.pipeline.vocabulary import Vocabulary
+from apps.pipeline.word_vectors import pretrain_embedding
+
+SMALLEST_EPOCH = 250  # batches: an epoch goes over less text several times, or it would be too short to judge
+HIDDEN_COLUMNS = 3  # of the features, the ids: what training makes unknown now and then
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSentences:
+    """Sentences as a network gets them: of each, features int32 (characters, FEATURES), labels int32 (characters,)."""
+
+    features: list[np.ndarray]
+    labels: list[np.ndarray]
+
+
+def labelled_sentences(
+    texts: Sequence[TaggedText], lexicon: Lexicon, counts: TagCounts | None = None
+) -> LabelledSentences:
+    """The sentences of tagged texts. A word whose tag the lexicon lacks is left out with its sentence.
+
+    counts: how often each word of the lexicon has which tag, where the lexicon is of these very texts: then what it
+        knows only from a text isn't told of that text.
+    """
+    numbers = {tag: number for number, tag in enumerate(lexicon.tags)}
+    result = LabelledSentences([], [])
+    for text in texts:
+        read = sentences.read(text.text)
+        words = words_read(text, read, as_string(read))
+        left_out = None
+        if counts is not None:
+            here: dict[str, Counter[str]] = {}
+            for _, _, word, tag in words:
+                here.setdefault(word, Counter())[tag] += 1
+            left_out = {word: counts[word] - tags for word, tags in here.items()}
+        features = lexicon.features(read, left_out)
+        labels = labels_of(words, read.borders, numbers)
+        for part in read.sentences():
+            if (labels[part] >= 0).all():
+                result.features.append(features[part])
+                result.labels.append(labels[part])
+    return result
+
+
+def labels_of(words: Sequence[tuple[int, int, str, str]], borders: np.ndarray, numbers: dict[str, int]) -> np.ndarray:
+    """Place and tag of each character, int32 (characters,); -1 without a word or with a tag that has no number.
+
+    A word with white space inside is as many words as it has parts.
+    """
+    begin, inside, end, single = (place * len(numbers) for place in range(len(PLACES)))
+    labels = np.full(len(borders), -1, np.int32)
+    for first, last, _, tag in words:
+        if tag not in numbers:
+            continue
+        cuts = [first, *(first + 1 + np.flatnonzero(borders[first + 1 : last] == ENDS)).tolist(), last]
+        for start, stop in itertools.pairwise(cuts):
+            labels[start:stop] = inside
+            labels[start], labels[stop - 1] = (begin, end) if stop - start > 1 else (single, single)
+            labels[start:stop] += numbers[tag]
+    return labels
+
+
+def tagging_batches(data: LabelledSentences, batch_size: int, unknown_rate: float, seed: int, shuffle: bool) -> Batches:
+    """Batches of (features int32 (batch, time, FEATURES), labels int32 (batch, time), weights float32 (batch, time)).
+
+    The weights are 0 for padding.
+
+    Args:
+        unknown_rate: how many characters and pairs become unknown, others each epoch.
+    """
+
+    def assemble(indices: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        indices = indices % len(data.labels)
+        time = max(len(data.labels[index]) for index in indices)
+        features = np.zeros((len(indices), time, len(FEATURES)), np.int32)
+        labels = np.zeros((len(indices), time), np.int32)
+        weights = np.zeros((len(indices), time), np.float32)
+        for row, index in enumerate(indices):
+            length = len(data.labels[index])
+            features[row, :length], labels[row, :length] = data.features[index], data.labels[index]
+            weights[row, :length] = 1.0
+        ids = features[:, :, :HIDDEN_COLUMNS]
+        ids[(generator.random(ids.shape) < unknown_rate) & (weights[:, :, None] > 0)] = UNKNOWN
+        return features, labels, weights
+
+    times = -(-SMALLEST_EPOCH * batch_size // len(data.labels)) if shuffle else 1
+    lengths = np.tile([len(labels) for labels in data.labels], times)
+    signature = (
+        tf.TensorSpec((None, None, len(FEATURES)), tf.int32),
+        tf.TensorSpec((None, None), tf.int32),
+        tf.TensorSpec((None, None), tf.float32),
+    )
+    return Batches(grouped_by_length(lengths, batch_size, shuffle), assemble, signature, seed)
+
+
+def learn_to_tag(
+    model: keras.Model,
+    data: LabelledSentences,
+    validation: LabelledSentences,
+    checkpoint: Path,
+    *,
+    epochs: int,
+    batch_size: int,
+    unknown_rate: float,
+    learning_rate: float,
+    weight_decay: float,
+    averaging: float,
+    settings: dict,
+    resume: bool,
+) -> Fitted:
+    """Trains `model`, features (batch, time, FEATURES) -> scores (batch, time, labels), and keeps the best epoch.
+
+    Args:
+        learning_rate: at its highest; it climbs for a tenth of the steps and falls to 0 along a cosine.
+        averaging: momentum of the moving average of the weights, which validates.
+    """
+    batches = tagging_batches(data, batch_size, unknown_rate, settings["seed"], shuffle=True)
+    steps = len(batches) * epochs
+    optimizer = AdamW(
+        cosine_with_warm_up(learning_rate, steps),
+        weight_decay=weight_decay,
+        global_clipnorm=1.0,
+        use_ema=True,
+        ema_momentum=min(averaging, 1.0 - 10.0 / (steps + 10.0)),
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+    metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
+    model.compile(optimizer, loss, weighted_metrics=[metric], jit_compile=False)  # XLA would compile for every length
+    return fit(
+        model,
+        batches,
+        tagging_batches(validation, 128, 0.0, 0, shuffle=False),
+        checkpoint,
+        epochs=epochs,
+        settings=settings,
+        monitor="val_accuracy",
+        patience=epochs,
+        resume=resume,
+        log_folder=checkpoint.parent / "logs" / checkpoint.stem,
+    )
+
+
+def pretrain(
+    model: keras.Model,
+    data: LabelledSentences,
+    lexicon: Lexicon,
+    folder: Path,
+    *,
+    epochs: int,
+    settings: dict,
+    resume: bool,
+) -> float:
+    """Gives the model's characters and pairs the vectors of word2vec on the sentences -> the seconds it took."""
+    seconds = 0.0
+    for column, (name, known) in enumerate({"character": lexicon.characters, "pair": lexicon.pairs}.items()):
+        seconds += pretrain_embedding(
+            model.get_layer(name),
+            [features[:, column] for features in data.features],
+            Vocabulary(known, keep_last=0),
+            folder / f"{name}_vectors.npz",
+            epochs=epochs,
+            settings=settings,
+            resume=resume,
+        )
+    return seconds

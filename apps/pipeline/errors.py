@@ -1,0 +1,15 @@
+"""What is wrong with the user's data, in one sentence."""
+
+from __future__ import annotations
+
+import re
+
+
+class DataError(ValueError):
+    """The user's data is not as expected; the text is one sentence for the user."""
+
+
+def summary(error: Exception) -> str:
+    """The error's type and the beginning of its text, on one line and without TensorFlow's internal names."""
+    text = " ".join(re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error)).split())
+    return f"{type(error).__name__} ({text[:200]})"

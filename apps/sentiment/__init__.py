@@ -1,0 +1,8 @@
+"""Is a film review positive? A bidirectional LSTM over its words, trained on IMDB or on your own labelled texts.
+
+    python -m apps.sentiment classify "A warm, funny film that never drags."
+
+The network: embedding -> bidirectional LSTM -> its mean and maximum over time and the embedding's mean -> dense 64 ->
+logit. It learns in stages, each of which `train --resume` takes up again: word vectors; the labels; then the labels
+together with opinions of the texts that have none.
+"""

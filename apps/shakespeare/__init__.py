@@ -1,0 +1,6 @@
+"""Writes like Shakespeare: two LSTMs that say which character comes next, trained on his plays or on any text of yours.
+
+    python -m apps.shakespeare generate --prompt "ROMEO:"
+
+The network: embedding -> two LSTMs -> the same embedding, transposed, gives the logits of what comes next.
+"""

@@ -1,0 +1,152 @@
+"""Learning to say what comes next: windows of a text in two orders, states carried on, and nats per symbol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.pipeline.training import AdamW, Batches, Fitted, cosine_with_warm_up, fit
+from apps.shakespeare.stepping import WINDOW
+from apps.shakespeare.symbols import UNKNOWN
+from keras_rnn.interface import Interface
+from keras_rnn.streaming import Stream, reading
+
+SHORTEST_EPOCH = 100  # batches: a short text is read several times before it is validated
+LONGEST_EPOCH = 2000  # a text of gigabytes is validated more often than once
+REACH = 0.07  # of all steps: how far back the moving average of weights reaches at most
+VALIDATED = 1 << 18  # symbols at most
+PATIENCE = 5  # epochs
+
+
+def window_batches(ids: np.ndarray, window: int, batch_size: int, sampling: str, unknown_rate: float, seed: int):
+    """Batches of ((ids (batch, window), whether they begin anew, bool), the ids that follow each, (batch, window)).
+
+        sequential    row 0  [to be or no][t to be: tha][t is the que]      a row goes on where it was, so that
+                      row 1  [whether 'ti][s nobler in ][the mind to ]      its state can be carried on
+        random        row 0  [nobler in th][or not to be][slings and ]      each window begins anew
+
+    An epoch begins elsewhere each time, and a text that ends goes on at its beginning.
+
+    Args:
+        unknown_rate: the part of the ids read that become UNKNOWN, so that the model knows what to do with one.
+    """
+    size = len(ids) - 1
+    count = min(LONGEST_EPOCH, max(SHORTEST_EPOCH, size // (window * batch_size)))
+    reach = np.arange(window + 1)
+
+    def draw(generator: np.random.Generator) -> list[np.ndarray]:
+        if sampling == "random":
+            return [np.append(generator.integers(size, size=batch_size), 1) for _ in range(count)]
+        starts = generator.integers(size) + np.arange(batch_size) * (size // batch_size)
+        return [np.append((starts + number * window) % size, number == 0) for number in range(count)]
+
+    def assemble(starts_and_fresh: np.ndarray, generator: np.random.Generator):
+        *starts, fresh = starts_and_fresh
+        rows = ids[(np.array(starts)[:, None] + reach) % len(ids)]
+        unknown = generator.random((len(rows), window)) < unknown_rate
+        return (np.where(unknown, UNKNOWN, rows[:, :-1]).astype(np.int32), np.bool_(fresh)), rows[:, 1:]
+
+    shape = (batch_size, window)
+    inputs = (tf.TensorSpec(shape, tf.int32), tf.TensorSpec((), tf.bool))
+    return Batches(draw, assemble, (inputs, tf.TensorSpec(shape, tf.int32)), seed)
+
+
+def validation_batches(ids: np.ndarray, batch_size: int = 32) -> Batches:
+    """As `window_batches`: whole windows of WINDOW symbols, each from a zero state; a rest isn't validated."""
+    window = min(WINDOW, len(ids) - 1)
+    starts = np.arange(0, min(len(ids), VALIDATED) - window, window)
+
+    def assemble(starts: np.ndarray, generator: np.random.Generator):
+        rows = ids[starts[:, None] + np.arange(window + 1)]
+        return (rows[:, :-1], np.bool_(True)), rows[:, 1:]
+
+    inputs = (tf.TensorSpec((None, window), tf.int32), tf.TensorSpec((), tf.bool))
+    batches = [starts[start : start + batch_size] for start in range(0, len(starts), batch_size)]
+    return Batches(lambda generator: batches, assemble, (inputs, tf.TensorSpec((None, window), tf.int32)))
+
+
+class WindowReader(keras.Model):
+    """Reads a window of each row of a batch with `network`, in training from where the window before ended.
+
+    Called on (ids (batch, window), whether they begin anew) -> logits (batch, window, symbols).
+
+    Args:
+        network: ids -> logits, with layers of keras_rnn that keep no state themselves.
+    """
+
+    def __init__(self, network: keras.Model, batch_size: int):
+        super().__init__(name="reader")
+        self.network = network
+        self.carried = {
+            name: self.add_weight(shape=(batch_size, state.shape[1]), initializer="zeros", trainable=False, name=name)
+            for name, state in Interface(network).states.items()
+        }
+
+    def call(self, inputs, training=False):
+        ids, fresh = inputs
+        if not training:
+            return self.network(ids, training=False)["logits"]
+        keep = 1.0 - tf.cast(fresh, tf.float32)
+        stream = Stream({name: keep * state.value for name, state in self.carried.items()})
+        with reading(stream):
+            logits = self.network(ids, training=True)["logits"]
+        for name, state in stream.new_states.items():
+            self.carried[name].assign(state)
+        return logits
+
+
+def learn_text(
+    network: keras.Model,
+    train: np.ndarray,
+    validation: np.ndarray,
+    checkpoint: Path,
+    *,
+    epochs: int,
+    batch_size: int,
+    window: int,
+    sampling: str,
+    learning_rate: float,
+    weight_decay: float,
+    clip: float,
+    averaging: float,
+    unknown_rate: float,
+    settings: dict,
+    resume: bool,
+) -> Fitted:
+    """Trains `network`, ids -> logits of the ids that follow, and keeps the epoch that validates best.
+
+    Args:
+        train, validation: ids, int32 (symbols,).
+        learning_rate: at its highest; it climbs for a twentieth of the steps and falls to 0 along a cosine.
+        clip: the largest norm of all gradients together.
+        averaging: momentum of the moving average of the weights, which validates; less in a short training.
+    """
+    batches = window_batches(train, window, batch_size, sampling, unknown_rate, settings["seed"])
+    steps = len(batches) * epochs
+    optimizer = AdamW(
+        cosine_with_warm_up(learning_rate, steps, 0.05),
+        weight_decay=weight_decay,
+        global_clipnorm=clip,
+        use_ema=True,
+        ema_momentum=min(averaging, 1.0 - 1.0 / max(1.0, REACH * steps)),
+    )
+    reader = WindowReader(network, batch_size)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    reader.compile(optimizer, loss, jit_compile=False)
+    fitted = fit(
+        reader,
+        batches,
+        validation_batches(validation),
+        checkpoint,
+        epochs=epochs,
+        settings=settings,
+        patience=PATIENCE,
+        resume=resume,
+        log_folder=checkpoint.parent / "logs" / checkpoint.stem,
+    )
+    for logs in fitted.history:
+        logs["perplexity"], logs["val_perplexity"] = np.exp(logs["loss"]), np.exp(logs["val_loss"])
+    return fitted

@@ -1,0 +1,103 @@
+"""A shipped language model one symbol at a time: LiteRT without TensorFlow, or the SavedModel with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from apps.pipeline import running
+from apps.pipeline.errors import DataError
+from apps.pipeline.publishing import FILES
+from apps.shakespeare.symbols import Symbols
+
+States = dict[str, np.ndarray]
+WINDOW = 256  # symbols, from a zero state: how others measure
+
+
+class Stepper:
+    """The signature `step` of one of a folder's artifacts.
+
+    rows: how many sequences it may read side by side.
+    """
+
+    def __init__(self, folder: Path, artifact: str):
+        self._path, self._symbols = folder / FILES[artifact], len(Symbols.load(folder))
+        if artifact == "saved_model":
+            import tensorflow as tf
+
+            function = running.load_saved_model(folder / FILES[artifact], "step")
+            specs = function.structured_input_signature[1]
+            self._sizes = {name: spec.shape[-1] for name, spec in specs.items() if name != "ids"}
+            as_tensors = {"ids": tf.int32} | dict.fromkeys(self._sizes, tf.float32)
+            self.rows = 512
+            self._run: Callable = lambda **inputs: function(
+                **{name: tf.constant(value, as_tensors[name]) for name, value in inputs.items()}
+            )
+        else:
+            self._run = running.load_litert(folder, artifact, "step")
+            details = self._run.get_input_details()
+            self._sizes = {name: int(about["shape"][-1]) for name, about in details.items() if name != "ids"}
+            self.rows = 1
+
+    def zeros(self, rows: int = 1) -> States:
+        """The states before the first symbol."""
+        return {name: np.zeros((rows, size), np.float32) for name, size in self._sizes.items()}
+
+    def __call__(self, ids: np.ndarray, states: States) -> tuple[np.ndarray, States]:
+        """ids int32 (rows,), states -> logits (rows, ids) of what comes next, new states."""
+        try:
+            outputs = dict(self._run(ids=ids, **states))
+            logits = np.asarray(outputs.pop("logits"))
+        except (RuntimeError, KeyError) as error:  # an id, or an output, that the model doesn't have
+            raise self._another_vocabulary() from error
+        if logits.shape[-1] != self._symbols:
+            raise self._another_vocabulary()
+        return logits, outputs
+
+    def _another_vocabulary(self) -> DataError:
+        return DataError(f"expected the vocabulary that {self._path} was made with beside it, got another")
+
+
+def nats(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The negative logarithm of the probability of each target: logits (rows, ids), targets (rows,) -> (rows,)."""
+    logits = logits.astype(np.float64)
+    logits -= logits.max(axis=-1, keepdims=True)
+    chosen = np.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
+    return np.log(np.exp(logits).sum(axis=-1)) - chosen
+
+
+def nats_in_windows(step: Stepper, ids: np.ndarray, window: int = WINDOW) -> np.ndarray:
+    """Of every symbol but the first, (symbols - 1,), each window of predictions from a zero state.
+
+    window 3:   reads  a b c | d e f | g        The last window may be shorter; nothing is left out.
+                says   b c d | e f g | h
+    """
+    from tqdm import tqdm
+
+    result = np.zeros(len(ids) - 1)
+    starts = np.arange(0, len(result), window)
+    for first in tqdm(range(0, len(starts), step.rows), "windows", disable=None):
+        rows = starts[first : first + step.rows]
+        states = step.zeros(len(rows))
+        for place in range(window):
+            going = rows + place < len(result)  # all but, at the end, the last
+            if not going.all():
+                rows, states = rows[going], {name: state[going] for name, state in states.items()}
+            if not len(rows):
+                break
+            logits, states = step(ids[rows + place], states)
+            result[rows + place] = nats(logits, ids[rows + place + 1])
+    return result
+
+
+def nats_in_one_pass(step: Stepper, ids: np.ndarray) -> np.ndarray:
+    """Of every symbol but the first, (symbols - 1,), the state carried on from the first symbol to the last."""
+    from tqdm import tqdm
+
+    result, states = np.zeros(len(ids) - 1), step.zeros()
+    for place in tqdm(range(len(result)), "one pass", disable=None):
+        logits, states = step(ids[place : place + 1], states)
+        result[place] = nats(logits, ids[place + 1 : place + 2])[0]
+    return result

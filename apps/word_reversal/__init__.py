@@ -1,0 +1,7 @@
+"""A word, spelled backwards by an encoder-decoder with attention, trained on random strings; or your own pairs.
+
+    python -m apps.word_reversal reverse stressed
+
+The network: a bidirectional LSTM reads the letters; an LSTM writes the answer letter by letter and, for each, looks at
+the letters read, by attention. `train --data pairs.tsv` teaches the same network any pairs of short strings.
+"""
