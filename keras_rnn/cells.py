@@ -7,7 +7,6 @@ A cell's step comes in two pieces, so that the loop over time can do the first f
 `project` is inputs·kernel + bias, for any leading shape; `step` is the rest, which needs the states.
 """
 
-import inspect
 import numbers
 from collections.abc import Sequence
 from typing import Any
@@ -128,7 +127,8 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
 
     def call(self, inputs, states, training=False):
         lone_state = isinstance(self.state_size, int) and not isinstance(states, (list, tuple))
-        states = [states] if lone_state else states
+        inputs = tf.cast(tf.convert_to_tensor(inputs), self.compute_dtype)
+        states = [tf.convert_to_tensor(state) for state in ([states] if lone_state else states)]
         masks = self.get_dropout_mask(inputs) if training else None
         recurrent_masks = self.get_recurrent_dropout_mask(states[0]) if training else None
         projected = self.project(inputs, masks)
@@ -174,16 +174,21 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
         return {**super().get_config(), **config}
 
 
-class WithWeights:
+def has_own(cell: RecurrentCell, *methods: str) -> bool:
+    """Whether one of these methods isn't keras_rnn's: the user's class has its own, or the cell was given one."""
+
+    def package(name):
+        owner = next(each for each in type(cell).__mro__ if name in vars(each))
+        return owner.__module__.partition(".")[0]
+
+    return any(name in vars(cell) or package(name) not in (__package__, "keras") for name in methods)
+
+
+def with_weights(cell: RecurrentCell, **weights: tf.Tensor | None) -> RecurrentCell:
     """`cell` with tensors in place of its variables: all of its methods, and nothing that can be trained."""
-
-    def __init__(self, cell: RecurrentCell, **weights: tf.Tensor | None):
-        self._cell = cell
-        vars(self).update(weights)
-
-    def __getattr__(self, name):
-        method = getattr(type(self._cell), name, None)
-        return method.__get__(self) if inspect.isfunction(method) else getattr(self._cell, name)
+    fixed = object.__new__(type(cell))  # not by its constructor, which makes variables and draws a seed
+    vars(fixed).update(vars(cell) | weights)
+    return fixed
 
 
 @keras.saving.register_keras_serializable(package="keras_rnn")

@@ -10,7 +10,8 @@ import keras
 import tensorflow as tf
 
 from keras_rnn import fast_paths, streaming
-from keras_rnn.cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell, named_arguments
+from keras_rnn.call_arguments import fitting_sequences, fitting_states
+from keras_rnn.cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell, has_own, named_arguments
 
 
 def time_major(mask: tf.Tensor | list | None) -> tf.Tensor | None:
@@ -28,6 +29,10 @@ def argument_names(cell_class: type[RecurrentCell]) -> list[str]:
     cells = [each for each in reversed(cell_class.__mro__) if RecurrentCell in each.__mro__[1:]]
     names = [name for each in cells for name in inspect.signature(each).parameters if name != "kwargs"]
     return list(dict.fromkeys(names))
+
+
+# A cell with one of these of its own isn't `step` of `project`: it is called at each step.
+BY_CALL = ("__call__", "call", "get_dropout_mask", "get_recurrent_dropout_mask")
 
 
 class RecurrentLayer(keras.layers.RNN):
@@ -53,13 +58,22 @@ class RecurrentLayer(keras.layers.RNN):
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
-        if sequences.shape[1] == 0:
-            raise ValueError(f"{self.name} expected one time step or more, got a sequence of shape {sequences.shape}.")
+        if isinstance(self.cell, RecurrentCell):
+            sequences = fitting_sequences(self, sequences)
         if streaming.active():
             initial_state = streaming.active().take(self, initial_state)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
+        ours = isinstance(self.cell, RecurrentCell)
+        if streaming.active() and (not ours or (mask is not None and has_own(self.cell, "step", *BY_CALL))):
+            raise ValueError(
+                f"{self.name} expected a cell of keras_rnn to go step by step, or no mask, got "
+                f"{type(self.cell).__name__}, which has a step of its own."
+            )
+        if not ours or has_own(self.cell, *BY_CALL):
+            return self._loop_of_calls(sequences, initial_state, mask, training)
+        initial_state = fitting_states(self, initial_state, sequences)
         last_output, outputs, states = fast_paths.run(
             self.cell,
             tf.transpose(sequences, [1, 0, 2]),
@@ -76,6 +90,22 @@ class RecurrentLayer(keras.layers.RNN):
         if streaming.active():
             streaming.active().leave(self, states)
         return last_output, last_output if outputs is None else tf.transpose(outputs, [1, 0, 2]), states
+
+    def _loop_of_calls(self, sequences, initial_state, mask, training):
+        """Keras's loop, for a cell whose step is a `call` of its own."""
+        if self.use_cudnn is True:
+            raise ValueError(
+                f"{self.name} expected a cell of keras_rnn for use_cudnn=True, got {type(self.cell).__name__}, which "
+                "has a call of its own."
+            )
+        initial_state = keras.tree.map_structure(tf.convert_to_tensor, initial_state)
+        if training:
+            super()._maybe_config_dropout_masks(self.cell, sequences[:, 0], initial_state)
+        mask = None if mask is None else keras.tree.flatten(mask)[0]
+        last_output, outputs, states = super().inner_loop(sequences, initial_state, mask, training)
+        if streaming.active():
+            streaming.active().leave(self, states)
+        return last_output, outputs, states
 
     def _maybe_config_dropout_masks(self, cell, input_sequence, input_state):
         """`inner_loop` draws the masks. RNN would even at inference: a random operator in every exported model."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
-_active: Stream | None = None
+# Of a context, and so of a thread: while one streams, another's calls are calls.
+_active: contextvars.ContextVar[Stream | None] = contextvars.ContextVar("stream", default=None)
 
 
 class Stream:
@@ -47,14 +49,13 @@ class Stream:
 @contextlib.contextmanager
 def reading(stream: Stream) -> Iterator[None]:
     """The recurrent layers that are called inside take their states from `stream` and leave them there."""
-    global _active
-    before, _active = _active, stream
+    token = _active.set(stream)
     try:
         yield
     finally:
-        _active = before
+        _active.reset(token)
 
 
 def active() -> Stream | None:
-    """The stream that is being read, if one is."""
-    return _active
+    """The stream that is being read here, if one is."""
+    return _active.get()

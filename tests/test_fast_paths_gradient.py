@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import keras_rnn
 from keras_rnn import fast_paths
-from keras_rnn.cells import WithWeights
+from keras_rnn.cells import with_weights
 from keras_rnn.fast_paths import blocks, gradient
 from keras_rnn.sequence import scan
 
@@ -52,7 +52,7 @@ def data(cell, time, masked):
 
 
 def plain(cell, inputs, states, weights, mask, **options):
-    fixed = WithWeights(cell, **weights)
+    fixed = with_weights(cell, **weights)
     return scan(lambda now, states: fixed.step(now, states)[1], fixed.project(inputs), states, mask, **options)
 
 

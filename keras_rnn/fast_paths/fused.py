@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_rnn.cells import LSTMCell, WithWeights
+from keras_rnn.cells import LSTMCell, with_weights
 from keras_rnn.fast_paths.litert import loop_in_blocks
 from keras_rnn.sequence import scan
 
@@ -47,7 +47,7 @@ def run(
     inputs, kernel = with_reset(inputs, kernel, recurrent_kernel, bias)
 
     def lstm(inputs, hidden, memory, kernel, recurrent_kernel, bias):
-        fixed = WithWeights(cell, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias, use_bias=True)
+        fixed = with_weights(cell, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias, use_bias=True)
         projected = fixed.project(tf.transpose(inputs, [1, 0, 2]))
         last_output, outputs, states = scan(
             lambda projected, states: fixed.step(projected, states)[1], projected, [hidden, memory], loop=loop_in_blocks

@@ -1,0 +1,52 @@
+"""What a layer is called with, as its loop takes it: tensors of its type, of the sizes that its weights have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+
+def fitting_sequences(layer, sequences: tf.Tensor) -> tf.Tensor:
+    """Sequences `(batch, time, features)` of any numbers, in the layer's compute dtype; what a graph doesn't know of
+    their shape is known from the weights. ValueError if the features are others, or if there is no time step."""
+    sequences = tf.cast(tf.convert_to_tensor(sequences), layer.compute_dtype)
+    features = layer.cell.kernel.shape[0]
+    if not sequences.shape.is_compatible_with((None, None, features)):
+        raise ValueError(
+            f"{layer.name} expected sequences of shape (batch, time, {features}), as it was built for, "
+            f"got {sequences.shape}."
+        )
+    sequences = tf.ensure_shape(sequences, (None, None, features))
+    if sequences.shape[1] == 0:
+        raise ValueError(f"{layer.name} expected one time step or more, got a sequence of shape {sequences.shape}.")
+    return sequences
+
+
+def fitting_states(layer, states: Sequence[tf.Tensor], sequences: tf.Tensor) -> list[tf.Tensor]:
+    """Initial states `(batch, size)` for the sequences `(batch, time, features)`, as tensors: a Keras variable, which a
+    stateful or a learned state is, can't be given to a compiled function. One row serves the whole batch.
+
+    Raises:
+        ValueError: with how many states or which sizes were expected.
+    """
+    names, sizes = layer.cell.state_names, layer.state_size
+    if len(states) != len(sizes):
+        raise ValueError(
+            f"{layer.name} expected an initial_state of {len(sizes)} tensors ({', '.join(names)}), got {len(states)}."
+        )
+    batch = sequences.shape[0]
+    return [
+        rows_of_batch(layer, name, tf.convert_to_tensor(state), (batch, size), tf.shape(sequences)[0])
+        for name, state, size in zip(names, states, sizes, strict=True)
+    ]
+
+
+def rows_of_batch(layer, name: str, state: tf.Tensor, shape: tuple[int | None, int], batch: tf.Tensor) -> tf.Tensor:
+    """A state of one row as one of `batch` rows; any other as it is, if it has this shape."""
+    row = (1, shape[1])
+    if not (state.shape.is_compatible_with(shape) or state.shape.is_compatible_with(row)):
+        raise ValueError(f"{layer.name} expected its initial {name} state to be of shape {shape}, got {state.shape}.")
+    if state.shape.is_compatible_with(row) and state.shape != shape and (state.shape[0] == 1 or shape[0] is not None):
+        return tf.broadcast_to(state, (batch if shape[0] is None else shape[0], shape[1]))
+    return tf.ensure_shape(state, shape)
