@@ -143,6 +143,7 @@ class Passes:
     def backward(self, arguments: Sequence[tf.Tensor], of_results: Sequence[tf.Tensor], saved) -> Tensors:
         """The gradients of the arguments from those of the results and what the pass forward saved."""
         inputs, formula, _ = self.taken_apart(arguments)
+        formula.transpose()
         of_hidden, *of_states = of_results if self.return_all_outputs else [None, *of_results]
         blocks, *last_one = self.blocks(inputs)
         arrays, last = saved

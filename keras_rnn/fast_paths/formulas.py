@@ -62,19 +62,24 @@ class Formula:
         self.activation = activation
         self.units = recurrent_kernel.shape[0]
         self.kernel, self.bias, self.recurrent_kernel = kernel, bias, recurrent_kernel
-        # A product along the rows that lie in memory: oneDNN takes up to half the time for it.
-        self.kernel_transposed, self.recurrent_transposed = tf.transpose(kernel), tf.transpose(recurrent_kernel)
+        self.kernel_transposed = self.recurrent_transposed = None
+
+    def transpose(self) -> None:
+        """Makes the copies that the way back multiplies by, once and outside its loop: from 256 units on, a product
+        with `transpose_b` takes several times as long."""
+        self.kernel_transposed = tf.transpose(self.kernel)
+        self.recurrent_transposed = tf.transpose(self.recurrent_kernel)
 
     def project(self, inputs: tf.Tensor) -> tf.Tensor:
         """inputs·kernel + bias, of a block."""
-        projected = tf.matmul(flat(inputs), self.kernel_transposed, transpose_b=True) + self.bias
+        projected = tf.matmul(flat(inputs), self.kernel) + self.bias
         return tf.reshape(projected, tf.concat([tf.shape(inputs)[:2], [self.kernel.shape[1]]], 0))
 
     def recurrent(self, hidden: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(hidden, self.recurrent_transposed, transpose_b=True)
+        return tf.matmul(hidden, self.recurrent_kernel)
 
     def back_through_recurrent(self, gradient: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(gradient, self.recurrent_kernel, transpose_b=True)
+        return tf.matmul(gradient, self.recurrent_transposed)
 
     def forward(self, projected: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[Tensors, Tensors]:
         """New states; what is to be saved, the new states first."""
@@ -97,7 +102,7 @@ class Formula:
     ) -> tuple[tf.Tensor, Tensors]:
         """Gradients of the inputs; of kernel, bias and recurrent kernel, summed over the block."""
         projected, recurrent = self.gates(kept, factors)
-        of_inputs = tf.matmul(flat(projected), self.kernel, transpose_b=True)
+        of_inputs = tf.matmul(flat(projected), self.kernel_transposed)
         of_weights = [
             tf.matmul(flat(inputs), flat(projected), transpose_a=True),
             tf.reduce_sum(flat(projected), 0),
