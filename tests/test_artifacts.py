@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from closeness import assert_close
 
 from keras_rnn import GRU, LSTM, SimpleRNN
 from keras_rnn.artifacts import Signature, litert, placed_in, replace, saved_model, write_whole
@@ -75,7 +76,7 @@ def test_the_saved_model_equals_the_model(model, files):
         ids[1, length // 2 + 1 :] = 0  # padding
         for _ in range(2):  # nothing is left from the call before
             found = serve(ids=tf.constant(ids))["both"]
-            np.testing.assert_allclose(found, model(ids, training=False), atol=1e-6)
+            assert_close(found, model(ids, training=False))
 
 
 def test_the_saved_model_holds_copies(model, tmp_path):
@@ -84,13 +85,13 @@ def test_the_saved_model_holds_copies(model, tmp_path):
     saved_model(signatures_of(other, IDS), [other], tmp_path / "1")
     before = np.array(other(rows(5), training=False))
     other.set_weights(model.get_weights())
-    np.testing.assert_allclose(served(tmp_path / "1")(ids=tf.constant(rows(5)))["both"], before, atol=1e-6)
+    assert_close(served(tmp_path / "1")(ids=tf.constant(rows(5)))["both"], before)
 
 
 def test_litert_equals_the_model_at_every_length(model, files):
     run = runner(files / "float32.tflite")
     for length in (*LENGTHS, *LENGTHS):
-        np.testing.assert_allclose(run(rows(length)), model(rows(length), training=False), atol=1e-5)
+        assert_close(run(rows(length)), model(rows(length), training=False))
 
 
 def test_int8_is_smaller_and_close(model, files):
@@ -111,7 +112,7 @@ def test_litert_of_the_other_layers(layer, tmp_path):
     litert(signatures_of(model, ONE_ROW), [model], tmp_path / "model.tflite")
     run = runner(tmp_path / "model.tflite")
     for length in (33, 3, 33):
-        np.testing.assert_allclose(run(rows(length)), model(rows(length), training=False), atol=1e-5)
+        assert_close(run(rows(length)), model(rows(length), training=False))
 
 
 def test_builtin_operators_only(files, tmp_path):
@@ -140,9 +141,9 @@ def test_each_signature_is_a_function_of_its_own(tmp_path):
     ids, by = np.array([[3, 1]], np.int32), np.array(0.5, np.float32)
     for name, inputs, scale in (("serving_default", {"ids": ids}, 1), ("scale", {"ids": ids, "by": by}, 0.5)):
         found = loaded.signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
-        np.testing.assert_allclose(found["row"], table.numpy()[ids] * scale)
+        assert_close(found["row"], table.numpy()[ids] * scale)
         found = interpreter.get_signature_runner(name)(**inputs)
-        np.testing.assert_allclose(found["row"], table.numpy()[ids] * scale)
+        assert_close(found["row"], table.numpy()[ids] * scale)
     assert found["twice"] == 1
     assert (tmp_path / "model.tflite").stat().st_size < 1.5 * 4 * 4000
 

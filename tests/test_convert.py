@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from closeness import assert_close
 
 import keras_rnn
 from keras_rnn import convert, pytorch
@@ -104,21 +105,17 @@ def nonlinearity(options):
     return {"nonlinearity": options["nonlinearity"]} if "nonlinearity" in options else {}
 
 
-def close(ours, expected):
-    np.testing.assert_allclose(np.asarray(ours), np.asarray(expected), rtol=0, atol=1e-6)
-
-
 @every_network
 def test_layers_give_what_pytorchs_equations_give(kind, options):
     weights = state_dict(kind, options)
     layers = convert.from_torch(weights, **nonlinearity(options))
     assert len(layers) == options.get("num_layers", 1)
     expected = by_the_equations(kind, options, weights, inputs())
-    close(through(layers), expected)
+    assert_close(through(layers), expected)
     width = options.get("proj_size") or UNITS
     ends = [expected[:, -1, :width], expected[:, 0, width:]]  # what each direction read last
     last = convert.from_torch(weights, return_sequences=False, **nonlinearity(options))
-    close(through(last), np.concatenate(ends, -1))
+    assert_close(through(last), np.concatenate(ends, -1))
 
 
 @every_network
@@ -130,7 +127,8 @@ def test_back_in_pytorch_the_weights_give_the_same(kind, options):
         name: array.shape for name, array in weights.items()
     }
     assert {array.dtype for array in again.values()} == {np.dtype("float32")}
-    close(by_the_equations(kind, options, again, inputs()), by_the_equations(kind, options, weights, inputs()))
+    same = [by_the_equations(kind, options, each, inputs()) for each in (again, weights)]
+    assert_close(*same, dtype="float32")  # the weights are
     for name, array in weights.items():
         if kind == "GRU" or "weight" in name:
             np.testing.assert_array_equal(again[name], array)
@@ -147,11 +145,11 @@ def test_a_cell_both_ways(kind, options):
         keras.ops.convert_to_tensor(x), [keras.ops.convert_to_tensor(s) for s in states[: 1 + (kind == "LSTM")]]
     )
     for state, value in zip(found, expected, strict=False):
-        close(state, value)
+        assert_close(state, value)
     again = convert.to_torch(cell, prefix="decoder")
     assert again.keys() == {f"decoder.{name}" for name in weights}
     again = {name.removeprefix("decoder."): array for name, array in again.items()}
-    close(step(kind, options, again, "", x, *states)[0], expected[0])
+    assert_close(step(kind, options, again, "", x, *states)[0], expected[0], dtype="float32")
 
 
 @needs_torch
@@ -165,11 +163,11 @@ def test_pytorch_itself_both_ways(kind, options):
     layers = convert.from_torch(module.state_dict(), **nonlinearity(options))
     with torch.no_grad():
         expected = module(torch.from_numpy(inputs()))[0].numpy()
-    close(through(layers), expected)
+    assert_close(through(layers), expected)
     other = getattr(torch.nn, kind)(FEATURES, UNITS, batch_first=True, **options)
     other.load_state_dict({name: torch.from_numpy(array) for name, array in convert.to_torch(layers).items()})
     with torch.no_grad():
-        close(other(torch.from_numpy(inputs()))[0].numpy(), expected)
+        assert_close(other(torch.from_numpy(inputs()))[0].numpy(), expected)
 
 
 @needs_torch
@@ -184,8 +182,8 @@ def test_pytorchs_cells_both_ways(kind, options):
     with torch.no_grad():
         expected, found = (cell(torch.from_numpy(x)) for cell in cells)
     hidden, again = (value[0] if kind == "LSTM" else value for value in (expected, found))
-    close(ours(keras.ops.convert_to_tensor(x), ours.get_initial_state(BATCH))[0], hidden)
-    close(again, hidden)
+    assert_close(ours(keras.ops.convert_to_tensor(x), ours.get_initial_state(BATCH))[0], hidden)
+    assert_close(again, hidden)
 
 
 def test_options_are_for_every_layer():
@@ -211,12 +209,12 @@ def test_tensors_of_any_precision():
     halves = {name: array.astype(ml_dtypes.bfloat16) for name, array in weights.items()}
     (layer,) = convert.from_torch(halves)
     expected = by_the_equations("GRU", {}, {name: array.astype(np.float32) for name, array in halves.items()}, inputs())
-    close(layer(inputs()), expected)
+    assert_close(layer(inputs()), expected)
     if importlib.util.find_spec("torch"):
         import torch
 
         tensors = {name: torch.from_numpy(array).bfloat16().requires_grad_() for name, array in weights.items()}
-        close(convert.from_torch(tensors)[0](inputs()), expected)
+        assert_close(convert.from_torch(tensors)[0](inputs()), expected)
 
 
 # Files.
@@ -233,7 +231,7 @@ def test_safetensors(prefix, tmp_path):
     save_file(weights | others, tmp_path / "model.safetensors")
     layers = convert.from_torch(tmp_path / "model.safetensors", prefix=prefix)
     bare = {name.removeprefix(start): array for name, array in weights.items()}
-    close(keras.Sequential(layers)(inputs()), by_the_equations("LSTM", {"num_layers": 2}, bare, inputs()))
+    assert_close(keras.Sequential(layers)(inputs()), by_the_equations("LSTM", {"num_layers": 2}, bare, inputs()))
     convert.save_torch(layers, str(tmp_path / "model.safetensors"), prefix=prefix)
     found = load_file(tmp_path / "model.safetensors")
     assert found.keys() == weights.keys() and list(tmp_path.iterdir()) == [tmp_path / "model.safetensors"]
@@ -251,7 +249,7 @@ def test_pt(ending, tmp_path):
     torch.save({f"net.{name}": value for name, value in module.state_dict().items()}, path)
     layers = convert.from_torch(path, prefix="net")
     with torch.no_grad():
-        close(through(layers), module(torch.from_numpy(inputs()))[0].numpy())
+        assert_close(through(layers), module(torch.from_numpy(inputs()))[0].numpy())
     convert.save_torch(layers, path)
     again = torch.load(path, weights_only=True)
     assert all(torch.equal(again[name], value) for name, value in module.state_dict().items())

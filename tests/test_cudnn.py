@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from closeness import assert_close
 from layer_table import BATCH, FEATURES, MASK, ROWS, TIME, UNITS, Row, random_inputs, random_states
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -155,7 +156,7 @@ def test_the_kernel_gives_the_loops_numbers(row, mask, gpu, monkeypatch):
     assert len(gpu) == (taken_by_cudnn(row) and mask != "any")
     monkeypatch.setattr(cudnn, "available", lambda: False)
     for value, expected in zip(found, layer(random_inputs(), **call), strict=True):
-        np.testing.assert_allclose(value, expected, atol=1e-6)
+        assert_close(value, expected)
     assert len(gpu) == (taken_by_cudnn(row) and mask != "any")
 
 
@@ -367,7 +368,7 @@ def test_grappler_takes_the_other_half(layer, mask, swapped, monkeypatch):
     monkeypatch.setattr(cudnn, "available", lambda: False)
     of_loop = gradients(layer, mask, in_graph=False)
     for found, expected, other in zip(in_graph, of_kernel, of_loop, strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert_close(found, expected)
         assert np.allclose(found, other, atol=1e-5) == (mask is not None and not np.array_equal(mask, RIGHT_PADDED))
 
 
@@ -379,4 +380,4 @@ def test_without_a_gpu_the_pair_is_the_loop(layer, gpu, monkeypatch):
     in_graph = gradients(layer, tf.constant(MASK), in_graph=True)
     monkeypatch.setattr(cudnn, "available", lambda: False)
     for found, expected in zip(in_graph, gradients(layer, tf.constant(MASK), in_graph=False), strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert_close(found, expected)

@@ -7,18 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from layer_table import BATCH, FEATURES, MASK, NAMES, UNITS, random_inputs, random_weights
+from closeness import assert_close
+from layer_table import BATCH, FEATURES, MASK, NAMES, TIME, UNITS, random_inputs, random_weights
 
 import keras_rnn
 
 every_layer = pytest.mark.parametrize("name", NAMES)
 INPUTS = np.where(MASK[..., None], random_inputs(), 0).astype("float32")  # keras.layers.Masking makes MASK of it
 MODULES = keras_rnn, keras.layers
-
-
-def assert_close(ours, expected, tolerance=2e-6):
-    for a, b in zip(tf.nest.flatten(ours), tf.nest.flatten(expected), strict=True):
-        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5, atol=tolerance)
 
 
 def results(make, *arguments, **keywords):
@@ -46,7 +42,7 @@ def test_training_with_a_global_seed_gives_the_same_history(name):
         model = masked_model(getattr(module, name)(UNITS, dropout=0.2, recurrent_dropout=0.1, kernel_regularizer="l2"))
         model.compile("adam", "mse", run_eagerly=name != "LSTM")  # one graph is enough: tracing takes two seconds
         histories.append(model.fit(INPUTS, np.arange(BATCH), epochs=3, verbose=0).history["loss"])
-    assert_close(*histories, 1e-5)
+    assert_close(*histories)
 
 
 @every_layer
@@ -102,7 +98,7 @@ def test_mixed_bfloat16(name):
     """The policy's compute type inside, the weights in float32."""
     ours, twin = results(lambda module: getattr(module, name)(UNITS, dtype="mixed_bfloat16"), INPUTS)
     assert ours.dtype == twin.dtype == tf.bfloat16
-    assert_close(tf.cast(ours, "float32"), tf.cast(twin, "float32"), 0.02)
+    assert_close(ours, twin, sums=TIME)
     assert {w.dtype for w in getattr(keras_rnn, name)(UNITS, dtype="mixed_bfloat16").weights} <= {"float32"}
 
 
@@ -128,7 +124,7 @@ def test_mask_reaches_the_next_layer_and_the_loss(name):
 def test_activity_regularizer_adds_to_the_loss(name):
     layer = getattr(keras_rnn, name)(UNITS, activity_regularizer=keras.regularizers.L1(0.5))
     outputs = layer(INPUTS)
-    assert_close(layer.losses, [0.5 * np.abs(outputs).sum() / BATCH], 1e-5)
+    assert_close(sum(layer.losses), 0.5 * np.abs(outputs).sum() / BATCH)
 
 
 @every_layer

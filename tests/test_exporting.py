@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
+from closeness import assert_close
 from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_rnn import GRU, LSTM, ExportError, SimpleRNN, artifacts, export, exporting, runtimes
@@ -95,7 +96,7 @@ def agree(expected, run, inputs):
         found = run(**inputs)
         assert found.keys() == expected.keys()
         for name, value in expected.items():
-            np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=name)
+            assert_close(found[name], value, what=name)
 
 
 # The table: layer x direction x last or sequence x mask x stack, on every runtime, for every length, twice.
@@ -273,7 +274,7 @@ def test_strings_in_a_program_without_keras(tmp_path):
         [sys.executable, "-c", textwrap.dedent(program)], check=True, capture_output=True, text=True
     ).stdout
     expected = np.array(model([tf.constant(texts), tf.constant(genres)]))
-    np.testing.assert_allclose(np.array(printed.split(), float).reshape(expected.shape), expected, atol=1e-6)
+    assert_close(np.array(printed.split(), float).reshape(expected.shape), expected)
 
 
 def test_names(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from closeness import assert_close
 
 from keras_rnn import GRU, LSTM, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell, fast_paths
 from keras_rnn.fast_paths import LiteRT, fused, litert
@@ -133,7 +134,7 @@ def test_the_files_loop_gives_the_plain_loops_numbers(cell_class, states, time, 
         found = run(**case)
         for name, value in expected.items():
             assert found[name].shape == value.shape, name
-            np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=f"{name} {length} {kind}")
+            assert_close(found[name], value, what=f"{name} {length} {kind}")
 
 
 def nodes(function, file=None):
@@ -198,11 +199,11 @@ def test_masked_steps_are_not_taken(go_backwards, zeros, before):
         found = litert.scan_unmasked(kept, inputs, mask, go_backwards=go_backwards, **masking)
         assert steps[-1] == mask.numpy().sum()
         if all_outputs:
-            np.testing.assert_allclose(found[1], expected[1], atol=1e-6, err_msg=str(mask.numpy()[:, 0]))
+            assert_close(found[1], expected[1], what=str(mask.numpy()[:, 0]))
         else:
             assert found[1] is None
         for one, other in zip([found[0], *found[2]], [expected[0], *expected[2]], strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-6, err_msg=str(mask.numpy()[:, 0]))
+            assert_close(one, other, what=str(mask.numpy()[:, 0]))
 
 
 def test_a_layer_that_is_to_be_unrolled_stays_so():
@@ -344,7 +345,7 @@ def test_what_the_operator_is_not_stays_a_loop():
         case = {name: generator.normal(size=shape).astype("float32") for name, shape in shapes.items()}
         case["inputs"][0, time // 2] = 0  # masked
         for name, value in function(**case).items():
-            np.testing.assert_allclose(run(**case)[name], value, atol=1e-5, err_msg=name)
+            assert_close(run(**case)[name], value, what=name)
 
 
 def test_the_operator_begins_with_zeros_that_are_known():

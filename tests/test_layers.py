@@ -8,6 +8,7 @@ import layer_table
 import numpy as np
 import pytest
 import tensorflow as tf
+from closeness import assert_close
 from layer_table import BATCH, FEATURES, MASK, NAMES, ROWS, TIME, UNITS, VARIANTS, Row, random_inputs, random_states
 
 import keras_rnn
@@ -22,13 +23,6 @@ every_row_masked_and_loops_unmasked = pytest.mark.parametrize(
     [(row, MASK) for row in ROWS] + [(row, None) for row in LOOP_ROWS],
     ids=lambda value: str(value) if isinstance(value, Row) else "unmasked" if value is None else "masked",
 )
-
-
-def assert_close(ours, expected, tolerance=2e-6):
-    ours, expected = tf.nest.flatten(ours), tf.nest.flatten(expected)
-    assert len(ours) == len(expected)
-    for a, b in zip(ours, expected, strict=True):
-        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5, atol=tolerance)
 
 
 def values_and_gradients(layer, inputs, states, mask):
@@ -57,7 +51,7 @@ def test_outputs_states_and_gradients_equal_the_twin(row, mask):
     values, gradients = values_and_gradients(ours, inputs, states, mask)
     twin_values, twin_gradients = values_and_gradients(twin, inputs, states, mask)
     assert_close(values, twin_values)
-    assert_close(gradients, twin_gradients, 1e-5)
+    assert_close(gradients, twin_gradients)
 
 
 @every_row_masked_and_loops_unmasked
@@ -65,7 +59,7 @@ def test_outputs_and_states_equal_the_equations(row, mask):
     layer, _ = row.pair(return_state=True)
     inputs, states = random_inputs(), random_states(layer)
     expected = layer_table.by_the_equations(layer, inputs, states, mask)
-    assert_close(layer(inputs, initial_state=states, mask=mask), expected, 1e-5)
+    assert_close(layer(inputs, initial_state=states, mask=mask), expected)
 
 
 @every_row
@@ -88,7 +82,7 @@ def test_global_seed_gives_the_twins_initial_weights(name):
         layer = getattr(module, name)(UNITS, bias_initializer="uniform")
         layer.build((BATCH, TIME, FEATURES))
         weights.append(layer.get_weights())
-    assert_close(*weights, 0)
+    assert_close(*weights, sums=0)
 
 
 @every_row
@@ -121,7 +115,7 @@ def test_xla_gives_the_same_gradients():
     layer, _ = Row("LSTM", {"return_sequences": True}).pair(return_state=True)
     inputs, states = random_inputs(), random_states(layer)
     compiled = tf.function(values_and_gradients, jit_compile=True, autograph=False)
-    assert_close(compiled(layer, inputs, states, MASK), values_and_gradients(layer, inputs, states, MASK), 1e-5)
+    assert_close(compiled(layer, inputs, states, MASK), values_and_gradients(layer, inputs, states, MASK))
 
 
 @every_layer

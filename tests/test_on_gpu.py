@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from closeness import assert_close
 from layer_table import MASK, ROWS, TIME, Row, random_inputs, random_states
 
 from keras_rnn import GRU, LSTM, SimpleRNN, artifacts
@@ -47,7 +48,7 @@ def test_inference_is_the_loops(row, mask, monkeypatch):
     with tf.device("CPU"):
         expected = layer(random_inputs(), **call)
     for value, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(value, other, atol=1e-5)
+        assert_close(value, other)
 
 
 @pytest.mark.parametrize("mask", MASKS)
@@ -69,7 +70,7 @@ def test_training_is_the_loops(layer, options, mask, monkeypatch):
     with tf.device("CPU"):
         expected = step(tf.constant(random_inputs()))
     for value, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(value, other, atol=1e-4)
+        assert_close(value, other)
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=named)
@@ -96,7 +97,7 @@ def test_padded_and_whole_batches_take_turns(layer, monkeypatch):
         with tf.device("CPU"):
             expected = step(*batch)
         for value, other in zip(values, expected, strict=True):
-            np.testing.assert_allclose(value, other, atol=1e-4)
+            assert_close(value, other, sums=1000)
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=named)
@@ -123,7 +124,7 @@ def test_a_saved_model_runs_the_kernel(layer, tmp_path):
     start = time.perf_counter()
     plain(values).numpy()
     assert by_kernel < (time.perf_counter() - start) / 3
-    np.testing.assert_allclose(serve(x=values)["y"], expected, atol=1e-4)
+    assert_close(serve(x=values)["y"], expected, sums=1000)  # a step adds 72 numbers, 1,000 times
 
 
 @pytest.mark.parametrize("app", REQUESTS)
@@ -134,7 +135,7 @@ def test_a_shipped_model_answers_like_its_litert_file(app):
     expected = litert(**REQUESTS[app])
     assert found.keys() == expected.keys()
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, atol=1e-4)
+        assert_close(found[name], value, sums=1000)
 
 
 def test_the_shipped_texts_are_classified_as_on_a_cpu():
@@ -143,4 +144,4 @@ def test_the_shipped_texts_are_classified_as_on_a_cpu():
     with tf.device("CPU"):
         expected = serve(text=texts)
     for name, value in serve(text=texts).items():
-        np.testing.assert_allclose(value, expected[name], atol=1e-4)
+        assert_close(value, expected[name], sums=1000)

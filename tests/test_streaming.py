@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
+from closeness import assert_close
 
 from keras_rnn import GRU, LSTM, ExportError, SimpleRNN, export, streaming
 from keras_rnn.interface import Interface
@@ -65,9 +66,9 @@ def check(model, inputs):
     outputs, _ = step_through(interface.step(None).function, interface, inputs)
     for name, expected in interface.call(inputs).items():
         if name in interface.outputs_over_time:
-            np.testing.assert_allclose(np.stack([step[name] for step in outputs], 1), expected, atol=1e-6)
+            assert_close(np.stack([step[name] for step in outputs], 1), expected)
         else:
-            np.testing.assert_allclose(outputs[-1][name], expected, atol=1e-6)
+            assert_close(outputs[-1][name], expected)
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=named)
@@ -133,9 +134,9 @@ def test_several_inputs_and_outputs():
         lambda x, **states: step(given=fixed, x=tf.constant(x), **states), interface, numbers()
     )
     whole = interface.call({"x": tf.constant(numbers()["x"]), "given": fixed})
-    np.testing.assert_allclose(np.stack([now["lstm"] for now in outputs], 1), whole["lstm"], atol=1e-6)
+    assert_close(np.stack([now["lstm"] for now in outputs], 1), whole["lstm"])
     for state, name in (("lstm_hidden", "lstm_2"), ("lstm_memory", "lstm_3"), ("gru_hidden", "gru")):
-        np.testing.assert_allclose(states[state], whole[name], atol=1e-6)
+        assert_close(states[state], whole[name])
 
 
 def test_a_stream_goes_on_where_it_stopped():
@@ -149,7 +150,7 @@ def test_a_stream_goes_on_where_it_stopped():
     outputs, _ = step_through(step, interface, {"x": x[:, 4:]}, states)
     whole, rest = interface.call({"x": x}), interface.call({"x": x[:, 4:]})
     for row, expected in enumerate((whole, rest, whole)):
-        np.testing.assert_allclose(outputs[-1]["dense"][row], expected["dense"][row], atol=1e-6)
+        assert_close(outputs[-1]["dense"][row], expected["dense"][row])
 
 
 def test_nothing_is_left_in_the_model():
@@ -319,15 +320,15 @@ def test_a_long_stream_from_a_file(runtime, stacked, folder):
     for inputs in (long_ids(), {"ids": ids()["ids"][2:]}, long_ids()):
         whole = {name: np.array(value) for name, value in interface.call(inputs).items()}
         outputs, states = step_through(run, interface, inputs)
-        np.testing.assert_allclose(np.stack([now["logits"] for now in outputs], 1), whole["logits"], atol=1e-5)
+        assert_close(np.stack([now["logits"] for now in outputs], 1), whole["logits"])
         for name in ("last", "state"):
-            np.testing.assert_allclose(outputs[-1][name], whole[name], atol=1e-5)
-        np.testing.assert_allclose(states["lstm_hidden"], whole["state"], atol=1e-5)
+            assert_close(outputs[-1][name], whole[name])
+        assert_close(states["lstm_hidden"], whole["state"])
 
 
 def test_the_saved_model_steps_any_batch(stacked, folder):
     interface = Interface(stacked)
     outputs, _ = step_through(saved_model_steps(folder), interface, ids())
     whole = interface.call(ids())
-    np.testing.assert_allclose(np.stack([now["logits"] for now in outputs], 1), whole["logits"], atol=1e-5)
-    np.testing.assert_allclose(outputs[-1]["last"], whole["last"], atol=1e-5)
+    assert_close(np.stack([now["logits"] for now in outputs], 1), whole["logits"])
+    assert_close(outputs[-1]["last"], whole["last"])
