@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_rnn.artifacts import Signature
-from keras_rnn.interface import ExportError, Interface, reason
+from keras_rnn.failures import ExportError, problem, reason
+from keras_rnn.interface import Interface
 from keras_rnn.runtimes import Arrays, Runner, as_tensors
 
 
@@ -24,10 +25,7 @@ class Case:
         try:
             outputs = interface.call(inputs)
         except Exception as error:  # of any layer
-            shapes = ", ".join(f"{name} {value.shape}" for name, value in inputs.items())
-            raise ExportError(
-                f"{interface.model.name} can't run on {shapes}; give it others by inputs=: {reason(error)}"
-            ) from error
+            raise cannot_run(interface, inputs, error) from error
         return cls(inputs, {name: np.array(value) for name, value in outputs.items()})
 
     def rows(self) -> list[Case]:
@@ -36,6 +34,13 @@ class Case:
             Case(one_row(self.inputs, row), one_row(self.outputs, row))
             for row in range(len(next(iter(self.inputs.values()))))
         ]
+
+
+def cannot_run(interface: Interface, inputs: Arrays, error: Exception) -> ExportError:
+    """What to say of inputs on which the model itself fails."""
+    shapes = ", ".join(f"{name} {value.shape}" for name, value in inputs.items())
+    why = problem(interface.model, lambda: interface.call(inputs), error)
+    return ExportError(f"{interface.model.name} can't run on {shapes}; give it others to check with, by inputs=: {why}")
 
 
 def one_row(arrays: Arrays, row: int) -> dict[str, np.ndarray]:
@@ -135,6 +140,14 @@ def typical_inputs(
     return given
 
 
+def expect_to_run(interface: Interface, inputs: Arrays) -> None:
+    """ExportError if the model itself fails on a row on which its file does: it may run on two and not on one."""
+    try:
+        interface.call(inputs)
+    except Exception as error:  # of any layer
+        raise cannot_run(interface, inputs, error) from error
+
+
 def check(
     interface: Interface,
     runners: Mapping[str, Runner],
@@ -158,6 +171,7 @@ def check(
                 try:
                     found = answers(interface, name, run, case.inputs, steps)
                 except Exception as error:  # of any runtime
+                    expect_to_run(interface, case.inputs)
                     raise ExportError(f"expected {file} to run {where}, got: {reason(error)}") from error
                 if found is None:
                     continue

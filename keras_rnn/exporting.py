@@ -12,7 +12,8 @@ import keras
 from keras_rnn import agreement, artifacts, runtimes
 from keras_rnn.agreement import Case
 from keras_rnn.artifacts import Signature
-from keras_rnn.interface import ExportError, Interface, all_layers
+from keras_rnn.failures import ExportError, all_layers
+from keras_rnn.interface import Interface
 from keras_rnn.runtimes import Arrays, Runner
 from keras_rnn.samples import checked, random_inputs
 
@@ -100,6 +101,7 @@ def export(
             "fused_lstm=True expected formats without litert_full_int8, got it: 8 bits can't empty states."
         )
     interface = Interface(model)
+    interface.expect_known_time()
     if length is not None:
         interface.expect_length(length)
     more = [] if length is None else [length]

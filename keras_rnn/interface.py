@@ -13,14 +13,9 @@ import tensorflow as tf
 
 from keras_rnn import streaming
 from keras_rnn.artifacts import Signature
+from keras_rnn.failures import ExportError, all_layers, problem
 from keras_rnn.layers import RecurrentLayer
 from keras_rnn.runtimes import Arrays
-
-NOISE = r"\x1b\[\d+m|\{\{.*?\}\} ?"  # in errors: Keras's colours, TensorFlow's names of graph nodes
-
-
-class ExportError(ValueError):
-    """A model that can't be exported, or a file that doesn't give its answers; nothing has been written."""
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -34,20 +29,14 @@ def distinct(names: Sequence[str]) -> list[str]:
     return found
 
 
-def reason(error: Exception) -> str:
-    """An error's first line that says something, without what Keras and TensorFlow put before and around it."""
-    before = ("Exception encountered", "Graph execution error", "Detected at node", "<stack traces")
-    lines = [re.sub(NOISE, "", line).strip() for line in str(error).splitlines()]
-    return next((line for line in lines if line and not line.startswith(before)), type(error).__name__)
-
-
 def separate(outputs: Mapping[str, tf.Tensor], first: int = 0) -> dict[str, tf.Tensor]:
-    """The outputs, no two one tensor: of a tensor with two names, CompiledModel knows the last.
+    """Makes every output a distinct tensor.
 
-    The converter makes one of two that it finds equal; the smaller of a value and what nothing exceeds is another.
+    CompiledModel sees only the last name of a tensor with two, and the converter merges tensors that it can prove
+    equal. min(value, largest float) equals value, but not provably.
 
     Args:
-        first: 1 if the first output too has another name, as a state of `step`.
+        first: 1 if the first output has another name too, that of a state of `step`.
     """
     separated = {}
     for number, (name, value) in enumerate(outputs.items(), first):
@@ -71,11 +60,6 @@ def output_names(model: keras.Model) -> list[str]:
     if isinstance(model.output, dict):
         return sorted(model.output)
     return list(model.output_names)
-
-
-def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """`layer` and what is inside, at any depth."""
-    return list(layer._flatten_layers())
 
 
 def over_time(tensors: Mapping[str, keras.KerasTensor]) -> set[str]:
@@ -153,6 +137,24 @@ class Interface:
 
         return Signature(function, [*self.specs(1, (steps,)), tf.TensorSpec((), tf.int32, name="length")])
 
+    def expect_known_time(self) -> None:
+        """ExportError if a TimeDistributed doesn't know its number of steps: in a graph, Keras takes the batch's."""
+        distributed = [layer for layer in all_layers(self.model) if isinstance(layer, keras.layers.TimeDistributed)]
+        if not distributed:
+            return
+        operations = self.whole(None).trace().graph.get_operations()
+        scopes = {
+            re.sub(r"_\d+$", "", scope)
+            for scope in re.findall(r"(\w+)/loop_body/", " ".join(o.name for o in operations))
+        }
+        for layer in distributed:
+            if layer.name in scopes:
+                raise ExportError(
+                    f"{layer.name} expected a number of time steps that is known, as Keras's TimeDistributed does in "
+                    "all graphs, got None: give keras.Input that number, or leave TimeDistributed out where its layer "
+                    "takes a sequence as it is, as Dense does."
+                )
+
     def expect_length(self, steps: int) -> None:
         """ExportError if `padded` can't be made."""
         if not isinstance(steps, int) or steps < 1:
@@ -186,12 +188,17 @@ class Interface:
             raise ExportError(f"step=True expected a recurrent layer of keras_rnn, got {self.model.name} with none.")
         self._expect_time("step=True")
         zeros = {spec.name: tf.zeros(spec.shape, spec.dtype) for spec in self.specs(1, (1,))}
-        stream = streaming.Stream()
-        with streaming.reading(stream):
-            try:
+
+        def begin():
+            stream = streaming.Stream()
+            with streaming.reading(stream):
                 self.call(zeros)
-            except Exception as error:  # of any layer
-                raise ExportError(f"step=True: {reason(error)}") from error
+            return stream
+
+        try:
+            stream = begin()
+        except Exception as error:  # of any layer
+            raise ExportError(f"step=True: {problem(self.model, begin, error)}") from error
         if taken := stream.new_states.keys() & (self.inputs.keys() | self.outputs.keys()):
             raise ExportError(
                 f"step=True expected inputs and outputs of other names than {min(taken)}, which is a state."

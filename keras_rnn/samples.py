@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_rnn.interface import ExportError, Interface, all_layers
+from keras_rnn.failures import ExportError, all_layers
+from keras_rnn.interface import Interface
 from keras_rnn.runtimes import Arrays
 
 LENGTHS = (1, 2, 7, 100)  # time steps of inputs made at random

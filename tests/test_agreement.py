@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_rnn import LSTM, ExportError, agreement
 from keras_rnn.agreement import Case, check, difference, expect_padding
@@ -216,8 +217,24 @@ def test_a_case_in_rows():
 def test_inputs_that_the_model_cannot_take():
     x = keras.Input((None, FEATURES), name="x")
     model = keras.Model(x, LSTM(2)(keras.layers.Conv1D(2, 3, name="conv")(x)), name="m")
-    with pytest.raises(ExportError, match=r"^m can't run on x \(2, 1, 3\); give it others by inputs=: Computed output"):
+    said = r"^m can't run on x \(2, 1, 3\); give it others to check with, by inputs=: conv \(Conv1D\): Computed"
+    with pytest.raises(ExportError, match=said):
         Case.of(Interface(model), next(random_inputs(Interface(model))))
+    assert keras.config.is_traceback_filtering_enabled()
+
+
+def test_rows_that_the_model_cannot_take():
+    """Alone: as a batch it can. Not the file is to blame, nor its runtime."""
+    x = keras.Input((None, FEATURES), name="x")
+    inner = keras.Model(x, keras.layers.Lambda(lambda v: tf.reshape(v, (-1, 2, FEATURES)), name="pairs")(x))
+    interface = Interface(keras.Model(x, LSTM(2)(inner(x)), name="m"))
+    cases = Case.of(interface, next(random_inputs(interface))).rows()
+
+    def run(inputs):
+        raise RuntimeError("failed to prepare")
+
+    with pytest.raises(ExportError, match=r"^m can't run on x \(1, 1, 3\); .*: pairs \(Lambda\): Input to reshape is"):
+        check(interface, {"serving_default": run}, cases, 1e-5, None, "litert")
 
 
 def test_random_inputs():

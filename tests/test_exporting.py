@@ -1,6 +1,7 @@
 """keras_rnn.export: its files give the model's answers, run here without the code that checks them there."""
 
 import errno
+import functools
 import subprocess
 import sys
 import textwrap
@@ -12,8 +13,10 @@ import tensorflow as tf
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 from closeness import assert_close
+from layer_table import VARIANTS
 from tensorflow.core.protobuf import saved_model_pb2
 
+import keras_rnn
 from keras_rnn import GRU, LSTM, ExportError, SimpleRNN, artifacts, export, exporting, runtimes
 from keras_rnn.interface import Interface, distinct
 
@@ -318,6 +321,54 @@ def test_padding_is_not_read(tmp_path):
             agree(expected, run, garbage | {"length": np.array(length, np.int32)})
 
 
+def orders_of_outputs():
+    """Of each layer: a state alone, and, without variants, a state first; with a mask too, of a fixed time."""
+    x, ids = keras.Input((None, FEATURES), name="x"), keras.Input((6,), dtype="int32", name="ids")
+    masked = keras.layers.Embedding(WORDS, FEATURES, mask_zero=True)(ids)  # a fixed time is none behind it
+    for name, options in {"SimpleRNN": {}, "LSTM": {}, "GRU": {}, **VARIANTS}.items():
+        make = functools.partial(getattr(keras_rnn, name), UNITS, return_sequences=True, return_state=True, **options)
+        *before, state = make()(x)
+        yield randomised(keras.Model(x, state))
+        if name == "LSTM":
+            yield randomised(keras.Model(x, [before[1], before[0], state]))
+            yield randomised(keras.Model(ids, make()(masked)[1:]))
+
+
+def test_every_order_of_sequences_and_states(tmp_path):
+    """CompiledModel answers with what lay in memory, for a state straight from a loop that has outputs of any size."""
+    interfaces = {f"order_{number}": Interface(model) for number, model in enumerate(orders_of_outputs())}
+    signatures = {
+        name: interface.padded(9) if interface.inputs_over_time else interface.whole(1)
+        for name, interface in interfaces.items()
+    }
+    artifacts.litert(signatures, [interface.model for interface in interfaces.values()], tmp_path / "model.tflite")
+    x, ids = numbers(4), words(6)
+    ids[0, 2:] = [0, 3, 0, 0]
+    filled = np.pad(x, [(0, 0), (0, 5), (0, 0)], constant_values=1e3)
+    for name, interface in interfaces.items():
+        over_time = interface.inputs_over_time
+        expected = {
+            key: np.array(value) for key, value in interface.call({"x": x} if over_time else {"ids": ids}).items()
+        }
+        for run in (run_litert, run_compiled):
+            run = run(tmp_path, name)
+            found = run(x=filled, length=np.array(4, np.int32)) if over_time else run(ids=ids)
+            for key, value in expected.items():
+                found_here = found[key][:, :4] if key in interface.outputs_over_time else found[key]
+                np.testing.assert_allclose(found_here, value, atol=1e-5, err_msg=f"{name} {key} {run}")
+
+
+def test_a_state_alone_is_exported(tmp_path):
+    """In every signature."""
+    x = keras.Input((None, FEATURES), name="x")
+    _, memory = GRU(UNITS, return_sequences=True, return_state=True)(x)
+    model = randomised(keras.Model(x, {"memory": memory}))
+    export(model, tmp_path / "files", formats=["litert"], length=6, step=True)
+    expected = answers(model, x=numbers(4))
+    padded = {"x": np.pad(numbers(4), [(0, 0), (0, 2), (0, 0)]), "length": np.array(4, np.int32)}
+    agree(expected, run_compiled(tmp_path / "files", "padded"), padded)
+
+
 def test_the_full_length_is_checked(monkeypatch, tmp_path):
     """And not only the lengths that are always."""
     seen = []
@@ -480,6 +531,29 @@ def test_what_is_refused(make, options, sentence, tmp_path):
     with pytest.raises(ExportError) as caught:
         export(make(), tmp_path / "files", **options)
     assert str(caught.value) == sentence and list(tmp_path.iterdir()) == []
+
+
+def hierarchical(*sentences):
+    """Sentences of five words each -> an answer; words are read by one layer, sentences by another."""
+    words = keras.Input((5,), dtype="int32")
+    reader = keras.Model(words, GRU(UNITS)(keras.layers.Embedding(WORDS, FEATURES)(words)))
+    ids = keras.Input((*sentences, 5), dtype="int32", name="ids")
+    return keras.Model(ids, {"answer": LSTM(UNITS)(keras.layers.TimeDistributed(reader, name="per_sentence")(ids))})
+
+
+def test_time_distributed_over_unknown_time(tmp_path):
+    """In a graph, Keras's runs as many steps as the batch has rows: with one row, and one step, it would seem right."""
+    with pytest.raises(ExportError) as caught:
+        export(hierarchical(None), tmp_path / "no", inputs=[{"ids": np.ones((1, 1, 5))}])
+    assert str(caught.value) == (
+        "per_sentence expected a number of time steps that is known, as Keras's TimeDistributed does in all graphs, "
+        "got None: give keras.Input that number, or leave TimeDistributed out where its layer takes a sequence as it "
+        "is, as Dense does."
+    )
+    assert not (tmp_path / "no").exists()
+    model, ids = hierarchical(3), np.arange(30).reshape(2, 3, 5).astype(np.int32) % WORDS
+    export(model, tmp_path / "files", formats="saved_model")
+    agree(answers(model, ids=ids), run_saved_model(tmp_path / "files"), {"ids": ids})
 
 
 # The check of the files: each is run, by each of its runtimes.

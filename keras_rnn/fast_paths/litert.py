@@ -58,6 +58,9 @@ def loop_in_blocks(step, sequences, states, go_backwards, return_all_outputs):
         return states, outputs
 
     states, outputs = write_steps(tf.constant(0), time, states, BLOCKS)
+    # CompiledModel gives what lay in memory for a state that leaves a signature straight from a loop with an output of
+    # unknown size: it leaves as a copy, which the converter drops where nothing takes it.
+    states = [tf.gather(state, tf.range(tf.shape(state)[0])) for state in states]
     return states, tf.reshape(outputs, (time, *states[0].shape))
 
 

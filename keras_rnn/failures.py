@@ -1,0 +1,55 @@
+"""What went wrong in an export, in one sentence: by which layer, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+NOISE = r"\x1b\[\d+m|\{\{.*?\}\} ?"  # in errors: Keras's colours, TensorFlow's names of graph nodes
+
+
+class ExportError(ValueError):
+    """A model that can't be exported, or a file that doesn't give its answers; nothing has been written."""
+
+
+def reason(error: Exception) -> str:
+    """The first line of an error that says something, without what Keras and TensorFlow put around it."""
+    before = ("Exception encountered", "Graph execution error", "Detected at node", "<stack traces")
+    lines = [re.sub(NOISE, "", line).strip() for line in str(error).splitlines()]
+    return next((line for line in lines if line and not line.startswith(before)), type(error).__name__)
+
+
+def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """`layer` and what is inside, at any depth."""
+    return list(layer._flatten_layers())
+
+
+def problem(model: keras.Model, call: Callable[[], Any], error: Exception) -> str:
+    """Why `call` failed with `error`, after the name of the layer in which it did, if the reason doesn't have it."""
+    layer, why = failing_layer(model, call), reason(error)
+    return why if why.startswith(layer.split()[0]) else f"{layer}: {why}"
+
+
+def failing_layer(model: keras.Model, call: Callable[[], Any]) -> str:
+    """The innermost layer of `model` in which `call` fails, "conv (Conv1D)"; the model's name if it is none of them.
+
+    `call` is repeated for this: Keras cuts its own functions, and with them its layers, out of a traceback.
+    """
+    layers = [layer for layer in all_layers(model) if not isinstance(layer, keras.Model)]
+    names = {id(layer): f"{layer.name} ({type(layer).__name__})" for layer in layers}
+    name, is_cut = model.name, keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()
+    try:
+        call()
+    except Exception as error:  # of any layer
+        traceback = error.__traceback__
+        while traceback:
+            name = names.get(id(traceback.tb_frame.f_locals.get("self")), name)
+            traceback = traceback.tb_next
+    finally:
+        if is_cut:
+            keras.config.enable_traceback_filtering()
+    return name
