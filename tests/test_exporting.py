@@ -355,7 +355,7 @@ def test_every_order_of_sequences_and_states(tmp_path):
             found = run(x=filled, length=np.array(4, np.int32)) if over_time else run(ids=ids)
             for key, value in expected.items():
                 found_here = found[key][:, :4] if key in interface.outputs_over_time else found[key]
-                np.testing.assert_allclose(found_here, value, atol=1e-5, err_msg=f"{name} {key} {run}")
+                assert_close(found_here, value, what=f"{name} {key}")
 
 
 def test_a_state_alone_is_exported(tmp_path):
