@@ -16,7 +16,7 @@ from typing import Any
 import keras
 
 from keras_rnn import layers as our_layers
-from keras_rnn.interface import ExportError, all_layers, reason
+from keras_rnn.failures import ExportError, all_layers, reason
 
 ENDINGS = (".keras", ".h5", ".hdf5")
 OURS = ("SimpleRNN", "LSTM", "GRU")
