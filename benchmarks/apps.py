@@ -1,9 +1,9 @@
 """The apps: training beside the same network with Keras's layers, the shipped model in use, the start of a command.
 
 The examples are made up, of the shapes and lengths of the real ones, so that no data set is needed. Training goes
-through the app's own input pipeline and threads. The Keras model's `predict` gets the batches that the SavedModel gets,
-and where that one takes text, the ids of it: the SavedModel's time has the words' way to ids in it, and Keras's hasn't.
-What writes symbol by symbol has nothing for one call of `predict`: `generation` measures that.
+through the app's own input pipeline and threads. Keras's `predict` gets the batches that the SavedModel gets, as ids
+where that one takes text: the SavedModel's time includes tokenisation; Keras's doesn't. The two apps that generate
+symbol by symbol have no single `predict` to compare with: `generation` measures that.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ import numpy as np
 import tensorflow as tf
 
 import keras_rnn
-from apps.chinese_pos import __main__ as chinese_pos
 from apps.chinese_pos import learning as chinese_pos_learning
+from apps.chinese_pos import model as chinese_pos
 from apps.chinese_pos import sentences
 from apps.chinese_pos import use as chinese_pos_use
 from apps.chinese_pos.lexicon import Lexicon
-from apps.mnist_rows import __main__ as mnist_rows
 from apps.mnist_rows import learning as mnist_rows_learning
+from apps.mnist_rows import model as mnist_rows
 from apps.mnist_rows.data import LabelledPictures
 from apps.mnist_rows.pictures import SIZE
 from apps.pipeline import running, training
-from apps.pipeline.command_line import SHIPPED
+from apps.pipeline.batches import Batches, padded
+from apps.pipeline.publishing import SHIPPED
 from apps.pipeline.vocabulary import Vocabulary
-from apps.sentiment import __main__ as sentiment
 from apps.sentiment import learning as sentiment_learning
-from apps.shakespeare import __main__ as shakespeare
+from apps.sentiment import model as sentiment
+from apps.shakespeare import model as shakespeare
 from apps.shakespeare.symbols import Symbols
-from apps.word_reversal import __main__ as word_reversal
 from apps.word_reversal import learning as word_reversal_learning
-from apps.word_reversal import model as word_reversal_model
+from apps.word_reversal import model as word_reversal
 from apps.word_reversal.alphabet import PADDING, Alphabet
 from benchmarks import tables, timing
 
@@ -61,7 +61,7 @@ class App:
     unit: str
     build: Callable[[], keras.Model]
     loss: keras.losses.Loss
-    batches: Callable[[int, np.random.Generator], training.Batches]
+    batches: Callable[[int, np.random.Generator], Batches]
     batch_size: int
     command: Sequence[str] = ()
     requests: Callable[[int, np.random.Generator], list[tuple[dict, np.ndarray]]] | None = None
@@ -87,7 +87,7 @@ def review_lengths(count: int, generator: np.random.Generator) -> np.ndarray:
     return np.clip(lengths, 10, sentiment.Recipe.keep_last)
 
 
-def review_batches(count: int, generator: np.random.Generator) -> training.Batches:
+def review_batches(count: int, generator: np.random.Generator) -> Batches:
     recipe = sentiment.Recipe()
     rows = [generator.integers(2, recipe.words, n).astype(np.int32) for n in review_lengths(count, generator)]
     labels = generator.integers(0, 2, count)
@@ -102,12 +102,12 @@ def review_requests(count: int, generator: np.random.Generator) -> list[tuple[di
     lengths = np.sort(review_lengths(count * size, generator))
     texts = [" ".join(generator.choice(words, n)) for n in lengths]
     batches = [texts[start : start + size] for start in range(0, len(texts), size)]
-    ids = [training.padded([np.array(vocabulary.ids(text), np.int32) for text in batch]) for batch in batches]
+    ids = [padded([np.array(vocabulary.ids(text), np.int32) for text in batch]) for batch in batches]
     return [({"text": tf.constant(batch)}, row) for batch, row in zip(batches, ids, strict=True)]
 
 
 def vocabulary_of_reviews() -> Vocabulary:
-    return running.load_vocabulary(SHIPPED / sentiment.NAME)
+    return Vocabulary.load(SHIPPED / sentiment.NAME)
 
 
 def ids_of_reviews(request: dict) -> list[dict]:
@@ -115,7 +115,7 @@ def ids_of_reviews(request: dict) -> list[dict]:
     return [{"ids": np.array([vocabulary.ids(text.decode())], np.int32)} for text in request["text"].numpy()]
 
 
-def picture_batches(count: int, generator: np.random.Generator) -> training.Batches:
+def picture_batches(count: int, generator: np.random.Generator) -> Batches:
     recipe = mnist_rows.Recipe()
     pictures = generator.integers(0, 256, (count, SIZE, SIZE)).astype(np.uint8)
     data = LabelledPictures(pictures, generator.integers(0, 10, count).astype(np.int32), tuple("0123456789"))
@@ -128,12 +128,12 @@ def picture_requests(count: int, generator: np.random.Generator) -> list[tuple[d
     return [({"image": tf.constant(batch)}, batch) for batch in batches]
 
 
-def play_batches(count: int, generator: np.random.Generator) -> training.Batches:
+def play_batches(count: int, generator: np.random.Generator) -> Batches:
     """Windows that each begin anew, which a network of keras.layers can learn too; the app carries states on."""
     recipe = shakespeare.Recipe()
     rows = generator.integers(symbols(), size=(count, recipe.window + 1)).astype(np.int32)
     shape = tf.TensorSpec((recipe.batch_size, recipe.window), tf.int32)
-    return training.Batches(
+    return Batches(
         lambda _: np.split(np.arange(count), count // recipe.batch_size),
         lambda indices, _: (rows[indices, :-1], rows[indices, 1:]),
         (shape, shape),
@@ -150,7 +150,7 @@ def symbols() -> int:
     return len(Symbols.load(SHIPPED / shakespeare.NAME))
 
 
-def spelling_batches(count: int, generator: np.random.Generator) -> training.Batches:
+def spelling_batches(count: int, generator: np.random.Generator) -> Batches:
     size = word_reversal.Recipe.batch_size
     return word_reversal_learning.string_batches(alphabet(), count // size, size, 0, "training")
 
@@ -178,7 +178,7 @@ def made_up_sentences(count: int, generator: np.random.Generator, known: Lexicon
     return ["".join(generator.choice(characters, length)) for length in lengths]
 
 
-def sentence_batches(count: int, generator: np.random.Generator) -> training.Batches:
+def sentence_batches(count: int, generator: np.random.Generator) -> Batches:
     recipe, known = chinese_pos.Recipe(), lexicon()
     features = [sentence_features(text, known) for text in made_up_sentences(count, generator, known)]
     labels = [generator.integers(0, 4 * len(known.tags), len(row)).astype(np.int32) for row in features]
@@ -260,10 +260,7 @@ def with_layers_of(maker: str, build: Callable[[], keras.Model]) -> keras.Model:
     """The network that `build` makes with the layers of keras_rnn, or the same with those of keras.layers."""
     module = keras_rnn if maker == "ours" else keras.layers
     keras.utils.set_random_seed(0)
-    with (
-        mock.patch.multiple(keras_rnn, **{name: getattr(module, name) for name in LAYERS}),
-        mock.patch.object(word_reversal_model, "LSTM", module.LSTM),
-    ):
+    with mock.patch.multiple(keras_rnn, **{name: getattr(module, name) for name in LAYERS}):
         return build()
 
 

@@ -14,11 +14,11 @@ import keras
 import tensorflow as tf
 
 from apps.pipeline import running
-from apps.pipeline.command_line import SHIPPED
-from apps.shakespeare import __main__ as shakespeare
-from apps.shakespeare.generation import Choice, Writer
+from apps.pipeline.publishing import SHIPPED
+from apps.shakespeare import model as shakespeare
 from apps.shakespeare.stepping import Stepper
 from apps.shakespeare.symbols import Symbols
+from apps.shakespeare.use import Choice, Writer
 from benchmarks import tables, timing
 
 PROMPT, LENGTH = "ROMEO:", 300

@@ -15,10 +15,10 @@ import keras
 import numpy as np
 
 from apps.pipeline import training
+from apps.pipeline.batches import Batches
 from apps.pipeline.vocabulary import Vocabulary
-from apps.sentiment import __main__ as sentiment
-from apps.sentiment import data as sentiment_data
-from apps.sentiment import learning
+from apps.sentiment import data, learning
+from apps.sentiment import model as sentiment
 from benchmarks import tables
 from benchmarks.apps import with_layers_of
 
@@ -30,10 +30,10 @@ LEARNING_RATE = 1.5e-3
 MAKERS = ("ours", "keras")
 
 
-class InTurns(training.Batches):
+class InTurns(Batches):
     """Batches whose epoch is a turn: so many of them, one turn after the other through the epochs of `whole`."""
 
-    def __init__(self, whole: training.Batches):
+    def __init__(self, whole: Batches):
         super().__init__(lambda _: self.turn(), whole.assemble, whole.signature, whole.seed)
         self.whole = whole
 
@@ -46,10 +46,10 @@ class InTurns(training.Batches):
 def reviews() -> tuple[learning.Texts, learning.Texts, Vocabulary]:
     """Those to train with and to test with, as ids and labels."""
     recipe = sentiment.Recipe()
-    train, test = sentiment_data.imdb("train"), sentiment_data.imdb("test")
+    train, test = data.reviews("train"), data.reviews("test")
     vocabulary = Vocabulary.from_texts(train.texts, recipe.words, recipe.keep_last, train.names)
     chosen = np.random.default_rng(0).permutation(len(test))[:REVIEWS]
-    ids = [[np.array(vocabulary.ids(text), np.int32) for text in data.texts] for data in (train, test)]
+    ids = [[np.array(vocabulary.ids(text), np.int32) for text in part.texts] for part in (train, test)]
     return (ids[0], train.labels), ([ids[1][index] for index in chosen], test.labels[chosen]), vocabulary
 
 
@@ -61,7 +61,7 @@ def curves(train: learning.Texts, test: learning.Texts, words: int, folder: Path
         models[maker] = with_layers_of(maker, lambda: sentiment.build_model(words, sentiment.QUICK["units"]))
         loss = keras.losses.BinaryCrossentropy(from_logits=True)
         optimizer = training.AdamW(LEARNING_RATE, weight_decay=0.01, global_clipnorm=1.0)
-        models[maker].compile(optimizer, loss, metrics=[training.accuracy], jit_compile=False)
+        models[maker].compile(optimizer, loss, metrics=[learning.accuracy], jit_compile=False)
     models["keras"].set_weights(models["ours"].get_weights())
     found = {maker: {"seconds": [], "accuracy": []} for maker in MAKERS}
     for turn in range(1, TURNS + 1):

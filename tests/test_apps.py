@@ -1,6 +1,7 @@
 """The programs, from the command line to the files they leave, on data of their own."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -15,13 +16,17 @@ import pytest
 import tensorflow as tf
 
 from apps import __main__ as all_apps
-from apps.pipeline import command_line, publishing, running, training, word_vectors
+from apps.pipeline import publishing, word_vectors
+from apps.pipeline.checkpoints import Checkpoints
+from apps.pipeline.vocabulary import Vocabulary
 from apps.sentiment import __main__ as sentiment
 from apps.sentiment import learning as sentiment_learning
 from apps.sentiment.data import LabelledTexts
+from apps.sentiment.evaluation import probabilities
+from apps.sentiment.use import Classifier
 
 SMALL = {"words": 60, "units": 16, "word_vector_epochs": 1, "language_model_epochs": 1, "epochs": 2}
-SMALL |= {"batch_size": 16, "student_epochs": 0, "keep_last": 20}
+SMALL |= {"batch_size": 16, "student_epochs": 0, "keep_last": 20, "learning_rate": 0.03}
 LABELS = ("thumbs down", "thumbs up")
 ARTIFACTS = tuple(publishing.FILES)
 
@@ -60,11 +65,9 @@ def fails(capfd, *argv):
 @pytest.fixture(scope="module", autouse=True)
 def small():
     """`train --quick` learns in 160 batches, at a higher rate."""
-    schedule = sentiment_learning.cosine_with_warm_up
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(sentiment, "QUICK", SMALL)
-        monkeypatch.setattr(sentiment, "SMALLEST_EPOCH", 80)
-        monkeypatch.setattr(sentiment_learning, "cosine_with_warm_up", lambda peak, steps: schedule(20 * peak, steps))
+        monkeypatch.setattr(sentiment_learning, "SMALLEST_EPOCH", 80)
         yield
 
 
@@ -120,7 +123,7 @@ def test_the_folder_is_as_the_contract_says(trained):
     assert {path.name for path in trained.iterdir()} == expected | {"training"}
     made = {path.name for path in (trained / "training").iterdir()}
     assert made == {"word_vectors.npz", "language_model.npz", "labels.npz", "history.png", "logs"}
-    vocabulary = running.load_vocabulary(trained)
+    vocabulary = Vocabulary.load(trained)
     assert vocabulary.labels == LABELS and vocabulary.keep_last == 20 and len(vocabulary.words) == 37
     results = json.loads((trained / "results.json").read_text(encoding="utf-8"))
     assert list(results["artifacts"]) == list(ARTIFACTS)
@@ -130,7 +133,7 @@ def test_the_folder_is_as_the_contract_says(trained):
         assert artifact["command"] == "python -m apps.sentiment train --quick"
     about = results["training"]
     assert about["command"] == "python -m apps.sentiment train --quick"
-    assert about["recipe"] == {"seed": 1, "unknown_rate": 0.1, **SMALL}
+    assert about["recipe"] == dataclasses.asdict(sentiment.Recipe(**SMALL))
     assert [stage["stage"] for stage in about["stages"]] == ["word vectors", "language models", "labels"]
     assert {"versions", "hardware"} <= about.keys()
     card = (trained / "README.md").read_text(encoding="utf-8")
@@ -138,11 +141,11 @@ def test_the_folder_is_as_the_contract_says(trained):
 
 
 def test_all_artifacts_give_the_answers_of_the_model(trained):
-    vocabulary = running.load_vocabulary(trained)
+    vocabulary = Vocabulary.load(trained)
     expected = answers_of(keras.saving.load_model(trained / "model.keras"), vocabulary, TEXTS)
     assert expected[0] > 0.7 and expected[1] < 0.3
-    np.testing.assert_allclose(running.probabilities(trained, "litert", TEXTS), expected, atol=1e-5)
-    np.testing.assert_allclose(running.probabilities(trained, "litert_int8", TEXTS), expected, atol=0.02)
+    np.testing.assert_allclose(probabilities(trained, "litert", TEXTS), expected, atol=1e-5)
+    np.testing.assert_allclose(probabilities(trained, "litert_int8", TEXTS), expected, atol=0.02)
     serve = tf.saved_model.load(str(trained / "1")).signatures["serving_default"]
     for texts in (TEXTS, TEXTS[2:3], TEXTS[::-1]):
         answer = serve(text=tf.constant(texts))
@@ -165,7 +168,7 @@ def test_the_saved_model_needs_tensorflow_only(trained):
     command = [sys.executable, "-c", ELSEWHERE, trained / "1", *TEXTS]
     done = subprocess.run(command, capture_output=True, text=True, cwd=trained)
     assert done.returncode == 0, done.stderr
-    np.testing.assert_allclose(json.loads(done.stdout), running.probabilities(trained, "litert", TEXTS), atol=1e-5)
+    np.testing.assert_allclose(json.loads(done.stdout), probabilities(trained, "litert", TEXTS), atol=1e-5)
 
 
 @pytest.mark.parametrize("artifact", ARTIFACTS)
@@ -176,7 +179,7 @@ def test_evaluate_prints_one_json_object(trained, data, tmp_path, capfd, artifac
     assert run("evaluate", "--data", file, "--model", trained, "--artifact", artifact, "--json") == 0
     (line,) = capfd.readouterr().out.splitlines()
     figures = json.loads(line)
-    found = running.probabilities(trained, artifact, [text for text, _ in rows]) > 0.5
+    found = probabilities(trained, artifact, [text for text, _ in rows]) > 0.5
     right = np.mean([answer == (label == LABELS[1]) for answer, (_, label) in zip(found, rows, strict=True)])
     assert 0.8 < right < 1.0 and figures["value"] == pytest.approx(right)
     assert (figures["artifact"], figures["metric"], figures["examples"]) == (artifact, "accuracy", 42)
@@ -209,7 +212,7 @@ def test_export_of_the_trained_model_gives_equal_answers(trained, data, tmp_path
     names = {*publishing.FILES.values(), "vocabulary.json", "results.json", "README.md"}
     assert {path.name for path in folder.iterdir()} == names
     for artifact in ARTIFACTS:
-        found = [running.probabilities(place, artifact, TEXTS) for place in (folder, trained)]
+        found = [probabilities(place, artifact, TEXTS) for place in (folder, trained)]
         np.testing.assert_allclose(*found, atol=1e-6)
     results = publishing.read_results(folder)
     assert results["training"] == publishing.read_results(trained)["training"]
@@ -264,7 +267,8 @@ def test_classify_explains(trained, capfd, monkeypatch):
     assert list(words) == ["bad", ",", "but", "good"]
     assert words["good"] > 0.0 > words["bad"]
     assert "words" not in empty
-    vocabulary, score = running.load_vocabulary(trained), running.load_scorer(trained, "litert")
+    classifier = Classifier(trained)
+    vocabulary, score = classifier.vocabulary, classifier.score
     ids = vocabulary.ids("bad, but good")
     lost = score(ids)["logit"] - score([1, *ids[1:]])["logit"]
     assert words["bad"] == pytest.approx(lost)
@@ -301,13 +305,13 @@ def test_classify_does_not_import_tensorflow(trained, tmp_path):
 
 def test_without_a_verb_the_shipped_model_is_shown(trained, tmp_path, capfd, monkeypatch):
     (tmp_path / "sentiment").symlink_to(trained)
-    monkeypatch.setattr(command_line, "SHIPPED", tmp_path)
+    monkeypatch.setattr(publishing, "SHIPPED", tmp_path)
     assert run() == 0
     out = capfd.readouterr().out
     assert out.count("thumbs ") == 3
     for verb in ("train", "evaluate", "export", "classify"):
         assert f"    {verb} " in out
-    monkeypatch.setattr(command_line, "SHIPPED", tmp_path / "none")
+    monkeypatch.setattr(publishing, "SHIPPED", tmp_path / "none")
     assert fails(capfd).startswith("expected a trained model in ")
 
 
@@ -322,9 +326,8 @@ def test_the_list_of_apps(capsys):
 @pytest.fixture
 def no_artifacts(monkeypatch):
     """Training that ends with model.keras, for tests that look at the model only."""
-    monkeypatch.setattr(sentiment, "write_artifacts", lambda *_: None)
-    figures = {"artifact": "none", "metric": "accuracy", "value": 1.0, "examples": 1}
-    monkeypatch.setattr(sentiment.publishing, "record", lambda *_: figures)
+    monkeypatch.setattr(sentiment.artifacts, "write", lambda *_: None)
+    monkeypatch.setattr(sentiment.artifacts, "ARTIFACTS", ())
 
 
 def raises(error):
@@ -341,7 +344,7 @@ def stop_in(monkeypatch, error, stage, epoch, step=1):
         if (self.path.stem, len(self.history) + 1, batch) == (stage, epoch, step):
             raise error
 
-    monkeypatch.setattr(training.Checkpoints, "on_train_batch_end", stop)
+    monkeypatch.setattr(Checkpoints, "on_train_batch_end", stop)
 
 
 def weights_of(folder):
@@ -403,9 +406,9 @@ def test_texts_without_a_label_teach_the_model_too(unlabelled, tmp_path, no_arti
     seen, given = [], {}
     tune, opinions = sentiment_learning.fine_tune, sentiment_learning.second_opinions
 
-    def fine_tune(model, texts, validation, checkpoint, **options):
-        seen.append((checkpoint.stem, len(texts[0]), texts[1], len(validation[0]), model.get_weights()))
-        return tune(model, texts, validation, checkpoint, **options)
+    def fine_tune(model, texts, validation, stage):
+        seen.append((stage.file.stem, len(texts[0]), texts[1], len(validation[0]), model.get_weights()))
+        return tune(model, texts, validation, stage)
 
     def second_opinions(model, labelled, rows):
         given.update(labelled=len(labelled[0]), rows=rows, answers=opinions(model, labelled, rows))
@@ -464,9 +467,9 @@ def test_evaluate_refuses_other_labels_and_what_is_missing(copy, data, tmp_path,
     assert "got no vocabulary.json there" in fails(capfd, "evaluate", "--data", reviews_file, "--model", tmp_path)
     shutil.rmtree(copy / "1")
     assert fails(capfd, "evaluate", "--data", reviews_file, "--model", copy).endswith("1, got none")
-    vocabulary = running.load_vocabulary(copy)
+    vocabulary = Vocabulary.load(copy)
     vocabulary.words += tuple(f"new{number}" for number in range(9))
-    vocabulary.save(copy / "vocabulary.json")
+    vocabulary.save(copy)
     assert "expected the vocabulary that" in fails(capfd, "classify", "--model", copy, "good new8")
     (copy / "model.tflite").write_bytes(b"damaged")
     assert "got a damaged file" in fails(capfd, "classify", "--model", copy, "good")

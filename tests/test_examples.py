@@ -172,7 +172,7 @@ def signature(name):
 
 @needs("node", "npm", "chromium")
 def test_the_browser_scores_texts_as_the_interpreter_does(answers):
-    vocabulary, score = Vocabulary.load(MODELS / "sentiment" / "vocabulary.json"), signature("sentiment")
+    vocabulary, score = Vocabulary.load(MODELS / "sentiment"), signature("sentiment")
     assert len(answers["texts"]) == len(TEXTS)
     for text, found in zip(TEXTS, answers["texts"], strict=True):
         expected = score(ids=np.array([vocabulary.ids(text)], np.int32))["probability"][0]
@@ -224,7 +224,7 @@ def test_javascript_makes_the_ids_that_python_makes():
     """
     done = run("node", "--input-type=module", "--eval", script, input=json.dumps(texts))
     assert done.returncode == 0, done.stderr
-    vocabulary = Vocabulary.load(path)
+    vocabulary = Vocabulary.load(MODELS / "sentiment")
     assert json.loads(done.stdout) == [vocabulary.ids(text) for text in texts]
 
 

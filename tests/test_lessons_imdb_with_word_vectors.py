@@ -7,7 +7,6 @@ from PIL import Image
 
 from apps.lessons import imdb_with_word_vectors as lesson
 from apps.pipeline.vocabulary import Vocabulary
-from apps.sentiment.data import LabelledTexts
 
 GOOD, BAD = ("great", "warm", "funny", "moving"), ("dull", "bad", "boring", "cold")
 
@@ -20,25 +19,26 @@ def reviews(count, seed):
         " ".join(generator.permutation([*generator.choice(GOOD if label else BAD, 3), "the", "film", str(number)]))
         for number, label in enumerate(labels)
     ]
-    return LabelledTexts(texts, labels.astype(np.int32), ("negative", "positive"))
+    return texts, labels.astype(np.int32)
 
 
 @pytest.fixture
 def small(monkeypatch):
     settings = {"reviews": 200, "labels": 160, "epochs": 1, "tests": 60}
-    monkeypatch.setattr(lesson.datasets, "imdb", lambda split: reviews(240, {"train": 1, "test": 2}[split]))
+    monkeypatch.setattr(lesson.imdb, "labelled", lambda split: reviews(240, {"train": 1, "test": 2}[split]))
     monkeypatch.setattr(lesson, "QUICK", settings)
     for name, size in {"SIZE": 4, "UNITS": 3, "LENGTH": 6}.items():
         monkeypatch.setattr(lesson, name, size)
 
 
-def test_some_texts_are_drawn_in_their_order():
-    texts = reviews(50, 3)
-    chosen = lesson.some(texts, 20, seed=4)
-    places = [texts.texts.index(text) for text in chosen.texts]
+def test_some_texts_are_drawn_in_their_order(monkeypatch):
+    texts, labels = reviews(50, 3)
+    monkeypatch.setattr(lesson.imdb, "labelled", {"train": (texts, labels)}.__getitem__)
+    chosen, their_labels = lesson.some("train", 20, seed=4)
+    places = [texts.index(text) for text in chosen]
     assert len(chosen) == len(set(places)) == 20 and places == sorted(places)
-    assert chosen.labels.tolist() == texts.labels[places].tolist()
-    assert lesson.some(texts, 20, seed=4).texts == chosen.texts != lesson.some(texts, 20, seed=5).texts
+    assert their_labels.tolist() == labels[places].tolist()
+    assert lesson.some("train", 20, seed=4)[0] == chosen != lesson.some("train", 20, seed=5)[0]
 
 
 def test_padding_comes_after_the_last_words(monkeypatch):

@@ -96,7 +96,7 @@ def test_samples_are_drawn_from_the_model(weights):
 
 def test_the_command_line(monkeypatch, tmp_path, capsys):
     teach = min_char_rnn.teach
-    monkeypatch.setattr(min_char_rnn.text_files, "tiny_shakespeare", lambda: "to be or not to be\n$" * 20)
+    monkeypatch.setattr(min_char_rnn.tiny_shakespeare, "text", lambda: "to be or not to be\n$" * 20)
     monkeypatch.setattr(min_char_rnn, "PARAGRAPH", "有人买一块，还有人先尝一口。" * 9)
     monkeypatch.setattr(min_char_rnn, "UNITS", 20)
     monkeypatch.setattr(min_char_rnn, "teach", lambda given, checks: teach(given, checks, steps=6000))

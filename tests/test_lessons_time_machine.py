@@ -158,7 +158,7 @@ def test_a_text_that_is_too_short(tmp_path, capsys):
 
 
 def test_reached_goals(monkeypatch):
-    monkeypatch.setattr(time_machine.books, "letters", lambda count, path: TEXT * 1000)
+    monkeypatch.setattr(time_machine.time_machine, "letters", lambda count, path: TEXT * 1000)
     monkeypatch.setattr(time_machine, "LanguageModel", lambda layer, units: layer)
     monkeypatch.setattr(time_machine, "continuation", lambda network: "")
 

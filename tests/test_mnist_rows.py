@@ -15,12 +15,14 @@ import tensorflow as tf
 from PIL import Image, ImageDraw
 
 from apps.mnist_rows import __main__ as mnist_rows
+from apps.mnist_rows import artifacts, evaluation
 from apps.mnist_rows import data as mnist_rows_data
 from apps.mnist_rows import learning as mnist_rows_learning
 from apps.mnist_rows.data import LabelledPictures
 from apps.mnist_rows.distortion import Distortion
 from apps.mnist_rows.pictures import Labels
-from apps.pipeline import command_line, publishing, training
+from apps.pipeline import command_line, publishing
+from apps.pipeline.checkpoints import Checkpoints
 from apps.pipeline.errors import DataError
 
 LITTLE = Distortion(shift=1.0, turn=5.0, scaling=0.05, shear=0.05, waves=0.3)
@@ -57,10 +59,10 @@ def small():
     """`train --quick` learns in 50 batches and writes ARTIFACTS."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(mnist_rows, "QUICK", SMALL)
-        monkeypatch.setattr(mnist_rows, "TYPICAL", 3)
+        monkeypatch.setattr(artifacts, "TYPICAL", 3)
         monkeypatch.setattr(mnist_rows_learning, "SMALLEST_EPOCH", 25)
-        for module in (publishing, mnist_rows):
-            monkeypatch.setattr(module, "FILES", {name: publishing.FILES[name] for name in ARTIFACTS})
+        monkeypatch.setattr(publishing, "FILES", {name: publishing.FILES[name] for name in ARTIFACTS})
+        monkeypatch.setattr(artifacts, "ARTIFACTS", ARTIFACTS)
         yield
 
 
@@ -144,7 +146,7 @@ def test_all_artifacts_give_the_answers_of_the_model(trained, data):
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert (expected[:-1].argmax(axis=1) == labels).mean() > 0.9
     for artifact, tolerance in zip(ARTIFACTS, (1e-5, 1e-5, 0.1), strict=True):
-        found = mnist_rows.probabilities(trained, artifact, images)
+        found = evaluation.probabilities(trained, artifact, images)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, atol=tolerance)
     serve = tf.saved_model.load(str(trained / "1")).signatures["serving_default"]
@@ -188,10 +190,9 @@ def test_evaluate_remembers_the_mistakes(trained, monkeypatch):
     pictures = np.zeros((3, 28, 28), np.uint8)
     pictures[:, 0, 0] = 1, 2, 3
     found = np.array([[0.2, 0.7, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
-    monkeypatch.setattr(mnist_rows, "probabilities", lambda *_: found)
+    monkeypatch.setattr(evaluation, "probabilities", lambda *_: found)
     test = LabelledPictures(pictures, np.array([0, 1, 1], np.int32), CLASSES)
-    evaluation = mnist_rows.evaluate(trained, "litert", test)
-    first, second = evaluation.mistakes
+    first, second = evaluation.evaluate(trained, "litert", test).details.mistakes
     assert first[1:] == ("eins", "minus", 0.7) and second[1:] == ("minus", "seven", 0.4)
     assert [mistake.picture[0, 0] * 255 for mistake in (first, second)] == pytest.approx([1, 3])
 
@@ -219,7 +220,7 @@ def test_export_of_the_trained_model_gives_equal_answers(trained, data, tmp_path
     assert {path.name for path in folder.iterdir()} == names
     images = images_of(data)[0][::20]
     for artifact in ("saved_model", "litert"):
-        found = [mnist_rows.probabilities(place, artifact, images) for place in (folder, trained)]
+        found = [evaluation.probabilities(place, artifact, images) for place in (folder, trained)]
         np.testing.assert_allclose(*found, atol=1e-6)
     results = publishing.read_results(folder)
     assert results["training"] == publishing.read_results(trained)["training"]
@@ -321,7 +322,7 @@ def test_recognise_plots_beliefs(trained, tmp_path, capfd, monkeypatch):
     for rows in (0, 1, 13, 28):
         cut = belief.picture.copy()
         cut[rows:] = 0.0
-        expected = mnist_rows.probabilities(trained, "litert", cut[None])[0]
+        expected = evaluation.probabilities(trained, "litert", cut[None])[0]
         np.testing.assert_allclose(belief.probabilities[rows], expected, atol=1e-6)
     capfd.readouterr()
     sentence = fails(capfd, "recognise", "--model", trained, "--plot", tmp_path / "plot.png", *[file] * 25)
@@ -349,14 +350,14 @@ def test_recognise_does_not_import_tensorflow(trained, tmp_path):
 
 def test_without_a_verb_the_shipped_model_is_shown(trained, tmp_path, capfd, monkeypatch):
     (tmp_path / "mnist_rows").symlink_to(trained)
-    monkeypatch.setattr(command_line, "SHIPPED", tmp_path)
+    monkeypatch.setattr(publishing, "SHIPPED", tmp_path)
     assert run() == 0
     out = capfd.readouterr().out
     assert [line.split()[2] for line in out.splitlines()[:3]] == ["ink", "chalk", "crayon"]
     assert out.count("#") > 50  # what it sees
     for verb in ("train", "evaluate", "export", "recognise"):
         assert f"\n    {verb}" in out
-    monkeypatch.setattr(command_line, "SHIPPED", tmp_path / "none")
+    monkeypatch.setattr(publishing, "SHIPPED", tmp_path / "none")
     assert fails(capfd).startswith("expected a trained model in ")
 
 
@@ -368,10 +369,9 @@ def only_training(monkeypatch):
         layers = [keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dropout(0.1), keras.layers.Dense(classes)]
         return keras.Sequential(layers)
 
-    figures = {"artifact": "none", "metric": "accuracy", "value": 1.0, "examples": 1}
     monkeypatch.setattr(mnist_rows, "build_model", build_model)
-    monkeypatch.setattr(mnist_rows, "write_artifacts", lambda *_: None)
-    monkeypatch.setattr(mnist_rows, "record", lambda *_: mnist_rows.Evaluation(figures, np.eye(3), CLASSES, []))
+    monkeypatch.setattr(artifacts, "write", lambda *_: None)
+    monkeypatch.setattr(artifacts, "ARTIFACTS", ())
 
 
 def weights_of(folder):
@@ -388,7 +388,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(data, tmp_path, only_
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.Checkpoints, "on_train_batch_end", stop)
+        patch.setattr(Checkpoints, "on_train_batch_end", stop)
         assert run(*flags, tmp_path / "cut") == 0
     assert "Stopped: writing the best model so far" in capfd.readouterr().out
     first = weights_of(tmp_path / "cut")
@@ -418,7 +418,7 @@ def test_the_data_of_a_run(data, monkeypatch):
         )
         for part, count in (("train", 1200), ("test", 30))
     }
-    monkeypatch.setattr(mnist_rows_data, "mnist", mnist.get)
+    monkeypatch.setattr(mnist_rows_data, "digits", mnist.get)
     train, validation, test = mnist_rows.load_data(None, 1)
     assert test is mnist["test"] and 70 < len(validation) < 130 and len(train) + len(validation) == 1200
     assert mnist_rows.load_test_data(None) is mnist["test"]
@@ -437,12 +437,12 @@ def test_idx_files_have_their_own_test_pictures(data, tmp_path):
 
 
 def test_typical_pictures_are_of_all_kinds(monkeypatch):
-    monkeypatch.setattr(mnist_rows, "TYPICAL", 10)
+    monkeypatch.setattr(artifacts, "TYPICAL", 10)
     pictures = np.arange(105, dtype=np.uint8)[:, None, None] * np.ones((1, 28, 28), np.uint8)
-    found = mnist_rows.typical_of(LabelledPictures(pictures, np.zeros(105, np.int32), ("a",)))
+    found = artifacts.typical_of(LabelledPictures(pictures, np.zeros(105, np.int32), ("a",)))
     assert found[:, 0, 0].tolist() == list(range(0, 100, 10))
     few = LabelledPictures(pictures[:4], np.zeros(4, np.int32), ("a",))
-    assert len(mnist_rows.typical_of(few)) == 4
+    assert len(artifacts.typical_of(few)) == 4
 
 
 def test_train_refuses_wrong_data_and_writes_nothing(tmp_path, capfd):

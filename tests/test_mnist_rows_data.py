@@ -1,5 +1,6 @@
 """Labelled pictures: MNIST through tensorflow-datasets from a small local server, and the user's own folders."""
 
+import dataclasses
 import functools
 import gzip
 import http.server
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from apps.corpora import mnist
 from apps.mnist_rows import data as mnist_rows_data
 from apps.mnist_rows.data import LabelledPictures, own_pictures
 from apps.pipeline.errors import DataError
-from apps.sentiment.data import split
+from apps.pipeline.splits import split
 
 SIZES = {"train": 30, "test": 12}
 
@@ -51,7 +53,7 @@ def prepared(tmp_path_factory):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with pytest.MonkeyPatch.context() as monkeypatch:
         small_mnist(monkeypatch, root, f"http://127.0.0.1:{server.server_port}/")
-        assert len(mnist_rows_data.mnist("train")) == SIZES["train"]
+        assert len(mnist_rows_data.digits("train")) == SIZES["train"]
     server.shutdown()
     server.server_close()
     return root
@@ -63,9 +65,8 @@ def small_mnist(monkeypatch, root, url="http://127.0.0.1:9/"):
     monkeypatch.setattr(builder.MNIST, "URL", url)
     monkeypatch.setattr(builder, "_TRAIN_EXAMPLES", SIZES["train"])
     monkeypatch.setattr(builder, "_TEST_EXAMPLES", SIZES["test"])
-    archives = tuple(url + archive.rsplit("/", 1)[1] for archive in mnist_rows_data._MNIST_ARCHIVES)
-    monkeypatch.setattr(mnist_rows_data, "_MNIST_ARCHIVES", archives)
-    monkeypatch.setattr(mnist_rows_data, "_MNIST_SIZES", SIZES)
+    archives = tuple(url + archive.rsplit("/", 1)[1] for archive in mnist._CORPUS.archives)
+    monkeypatch.setattr(mnist, "_CORPUS", dataclasses.replace(mnist._CORPUS, archives=archives, sizes=SIZES))
     monkeypatch.setenv("TFDS_DATA_DIR", str(root))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -74,7 +75,7 @@ def small_mnist(monkeypatch, root, url="http://127.0.0.1:9/"):
 def test_mnist_is_complete_and_sorted(prepared, monkeypatch):
     small_mnist(monkeypatch, prepared)
     for part in ("train", "test"):
-        data = mnist_rows_data.mnist(part)
+        data = mnist_rows_data.digits(part)
         pictures, labels = some(SIZES[part], seed=len(part))
         order = sorted(range(len(labels)), key=lambda i: (pictures[i].tobytes(), labels[i]))
         np.testing.assert_array_equal(data.pictures, pictures[order])
@@ -85,14 +86,15 @@ def test_mnist_is_complete_and_sorted(prepared, monkeypatch):
 
 def test_mnist_that_isn_t_whole_or_isn_t_there(prepared, tmp_path, monkeypatch):
     small_mnist(monkeypatch, prepared)
-    monkeypatch.setattr(mnist_rows_data, "_MNIST_SIZES", {"train": 60_000, "test": 10_000})
+    sizes = {"train": 60_000, "test": 10_000}
+    monkeypatch.setattr(mnist, "_CORPUS", dataclasses.replace(mnist._CORPUS, sizes=sizes))
     with pytest.raises(
         DataError, match=r"expected the 60,000 MNIST digits of the split 'train' in .*3\.0\.1, got 30: "
     ):
-        mnist_rows_data.mnist("train")
+        mnist_rows_data.digits("train")
     small_mnist(monkeypatch, tmp_path / "none")
     with pytest.raises(DataError, match="expected the MNIST digits in") as error:
-        mnist_rows_data.mnist("train")
+        mnist_rows_data.digits("train")
     for part in (str(tmp_path), "train-images-idx3-ubyte.gz", "no connection", "tfds.load('mnist')", "--data"):
         assert part in str(error.value)
     assert not (tmp_path / "none").exists()

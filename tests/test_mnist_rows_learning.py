@@ -8,7 +8,9 @@ from apps.mnist_rows import learning as mnist_rows_learning
 from apps.mnist_rows.data import LabelledPictures
 from apps.mnist_rows.distortion import Distortion
 from apps.mnist_rows.learning import learn_pictures, picture_batches
+from apps.mnist_rows.model import Recipe
 from apps.pipeline import training
+from apps.pipeline.runs import Run
 
 NONE = Distortion(shift=0.0, turn=0.0, scaling=0.0, shear=0.0, waves=0.0)
 
@@ -77,19 +79,16 @@ def test_learning_keeps_the_average_of_the_weights_that_validates_best(tmp_path,
     data = data_of(100)
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(4)])
-    checkpoint = tmp_path / "labels.npz"
     options = {"learning_rate": 0.01, "weight_decay": 0.01, "averaging": 0.25, "distortion": NONE}
-    settings = {"seed": 3, "data": "x"}
-    fitted = learn_pictures(
-        model, data, data, checkpoint, epochs=5, batch_size=5, settings=settings, resume=False, **options
-    )
-    assert fitted.best("val_accuracy") == 1.0 and len(fitted.history) == 5
+    recipe = Recipe(seed=3, epochs=5, batch_size=5, **options)
+    fitted = learn_pictures(model, data, data, Run("mnist_rows", recipe, "x", tmp_path, False))
+    assert fitted.kept["val_accuracy"] == 1.0 and len(fitted.history) == 5
     optimizer = model.optimizer
     assert isinstance(optimizer, training.AdamW) and optimizer.use_ema and optimizer.weight_decay == 0.01
     assert optimizer.ema_momentum == pytest.approx(1 - 1 / 25)  # a quarter of the 5 x 20 steps
     assert float(optimizer.learning_rate) == pytest.approx(0.0, abs=1e-6)  # at the end
     loss = model.evaluate(data.pictures.astype(np.float32) / 255, data.labels, verbose=0)[0]
     assert loss == pytest.approx(min(logs["val_loss"] for logs in fitted.history), rel=1e-4)
-    with np.load(checkpoint) as file:
+    with np.load(tmp_path / "training" / "labels.npz") as file:
         assert np.abs(file["variable_0"] - model.get_weights()[0]).max() > 1e-4  # the last step's are others
     assert (tmp_path / "logs" / "labels" / "validation").is_dir()

@@ -11,11 +11,12 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from apps.chinese_pos import use as chinese_pos_use
-from apps.pipeline import publishing, running
-from apps.sentiment.__main__ import classify
-from apps.shakespeare.generation import Choice, Writer
+from apps.pipeline import publishing
+from apps.sentiment.evaluation import probabilities
+from apps.sentiment.use import load
 from apps.shakespeare.stepping import Stepper
 from apps.shakespeare.symbols import Symbols
+from apps.shakespeare.use import Choice, Writer
 
 MODELS = Path(__file__).parents[1] / "saved_models"
 FOLDER = MODELS / "sentiment"
@@ -135,10 +136,10 @@ def test_shakespeare_writes_the_same_text_everywhere():
 
 
 def test_every_runtime_gives_the_same_answers():
-    saved_model = running.probabilities(FOLDER, "saved_model", TEXTS)
-    litert = running.probabilities(FOLDER, "litert", TEXTS)
+    saved_model = probabilities(FOLDER, "saved_model", TEXTS)
+    litert = probabilities(FOLDER, "litert", TEXTS)
     np.testing.assert_allclose(litert, saved_model, atol=1e-5)
-    np.testing.assert_allclose(running.probabilities(FOLDER, "litert_int8", TEXTS), saved_model, atol=0.05)
+    np.testing.assert_allclose(probabilities(FOLDER, "litert_int8", TEXTS), saved_model, atol=0.05)
     assert saved_model[0] > 0.9
     assert saved_model[1] < 0.1
 
@@ -173,7 +174,7 @@ def test_classify_starts_without_tensorflow():
 
 
 def test_a_text_without_a_word_has_no_label():
-    assert [answer["label"] for answer in classify(["", "good", " \t"], FOLDER, with_words=False)] == [
+    assert [answer.label for answer in load().classify(["", "good", " \t"])] == [
         None,
         "positive",
         None,

@@ -1,6 +1,7 @@
 """The corpora: IMDB through tensorflow-datasets from a small archive on a local server, and the user's own files."""
 
 import codecs
+import dataclasses
 import functools
 import gzip
 import hashlib
@@ -20,9 +21,10 @@ import threading
 import numpy as np
 import pytest
 
+from apps.corpora import imdb
 from apps.pipeline.errors import DataError
-from apps.sentiment import data as sentiment_data
-from apps.sentiment.data import LabelledTexts, labelled_file, split
+from apps.pipeline.splits import split
+from apps.sentiment.data import LabelledTexts, labelled_file, reviews
 
 REVIEWS = {  # folder of the archive: the reviews in it; two are equal, one isn't ASCII
     "train/pos": ["What a joy from start to end.", "I laughed. I cried. I stayed for the credits."],
@@ -61,8 +63,7 @@ def small_imdb(monkeypatch, root, url):
     """Lets `imdb` look for REVIEWS in `root` and at `url`."""
     builder = importlib.import_module("tensorflow_datasets.datasets.imdb_reviews.imdb_reviews_dataset_builder")
     monkeypatch.setattr(builder, "_DOWNLOAD_URL", url)
-    monkeypatch.setattr(sentiment_data, "_IMDB_ARCHIVE", url)
-    monkeypatch.setattr(sentiment_data, "_IMDB_SIZES", SIZES)
+    monkeypatch.setattr(imdb, "_CORPUS", dataclasses.replace(imdb._CORPUS, archives=(url,), sizes=SIZES))
     monkeypatch.setenv("TFDS_DATA_DIR", str(root))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -74,7 +75,7 @@ def prepared(archive_url, tmp_path_factory):
     root = tmp_path_factory.mktemp("prepared")
     with pytest.MonkeyPatch.context() as monkeypatch:
         small_imdb(monkeypatch, root, archive_url)
-        assert len(sentiment_data.imdb("train")) == SIZES["train"]
+        assert len(reviews("train")) == SIZES["train"]
     return root
 
 
@@ -102,7 +103,7 @@ def one_sentence(error):
 
 
 def test_imdb_is_complete_and_sorted(copy):
-    train, test = sentiment_data.imdb("train"), sentiment_data.imdb("test")
+    train, test = reviews("train"), reviews("test")
     assert train.names == ("negative", "positive")
     assert train.labels.dtype == np.int32
     assert train.texts == sorted(REVIEWS["train/pos"] + REVIEWS["train/neg"])
@@ -113,9 +114,9 @@ def test_imdb_is_complete_and_sorted(copy):
         ("A small wonder.", 1),
         ("I left early.", 0),
     ]
-    assert sentiment_data.imdb_unlabelled() == sorted(REVIEWS["train/unsup"])
+    assert imdb.unlabelled() == sorted(REVIEWS["train/unsup"])
     with pytest.raises(ValueError, match="expected the split 'train' or 'test', got 'valid'"):
-        sentiment_data.imdb("valid")
+        reviews("valid")
 
 
 def test_imdb_without_a_network_says_what_to_do_and_leaves_nothing_behind(tmp_path, monkeypatch, closed_url):
@@ -123,7 +124,7 @@ def test_imdb_without_a_network_says_what_to_do_and_leaves_nothing_behind(tmp_pa
     small_imdb(monkeypatch, root, closed_url)
     for _ in range(2):
         with pytest.raises(DataError, match="expected the IMDB reviews in") as error:
-            sentiment_data.imdb("train")
+            reviews("train")
         message = one_sentence(error)
         for part in (str(root), closed_url, "no connection", "tfds.load('imdb_reviews')", "TFDS_DATA_DIR", "--data"):
             assert part in message
@@ -138,7 +139,7 @@ def test_imdb_finds_what_is_downloaded_without_a_network(prepared, tmp_path, mon
     (half_made / "imdb_reviews-train.tfrecord-00000-of-00001").write_bytes(b"half")
     small_imdb(monkeypatch, tmp_path, archive_url)
     monkeypatch.setattr("requests.sessions.Session.request", lambda *_, **__: pytest.fail("asked the network"))
-    assert len(sentiment_data.imdb("train")) == SIZES["train"]
+    assert len(reviews("train")) == SIZES["train"]
 
 
 def test_imdb_downloads_again_after_an_interrupted_download(prepared, tmp_path, monkeypatch, archive_url, closed_url):
@@ -148,9 +149,9 @@ def test_imdb_downloads_again_after_an_interrupted_download(prepared, tmp_path, 
     (left_over / "aclImdb_v1.tar.gz").write_bytes(b"half")
     small_imdb(monkeypatch, tmp_path, closed_url)
     with pytest.raises(DataError, match="no connection"):
-        sentiment_data.imdb("train")
+        reviews("train")
     small_imdb(monkeypatch, tmp_path, archive_url)
-    assert len(sentiment_data.imdb("train")) == SIZES["train"]
+    assert len(reviews("train")) == SIZES["train"]
 
 
 def test_imdb_refuses_a_download_with_another_hash(tmp_path, monkeypatch, archive_url):
@@ -162,14 +163,14 @@ def test_imdb_refuses_a_download_with_another_hash(tmp_path, monkeypatch, archiv
     monkeypatch.setattr(builder, "url_infos", {archive_url: expected})
     for _ in range(2):
         with pytest.raises(DataError, match="NonMatchingChecksumError") as error:
-            sentiment_data.imdb("train")
+            reviews("train")
         one_sentence(error)
 
 
 def test_imdb_reports_what_the_server_refuses(tmp_path, monkeypatch, archive_url):
     small_imdb(monkeypatch, tmp_path, archive_url.replace("v1", "v2"))
     with pytest.raises(DataError, match="HTTP code: 404"):
-        sentiment_data.imdb("train")
+        reviews("train")
 
 
 def truncate(file):
@@ -206,7 +207,7 @@ def flip(file):
 def test_imdb_damaged_on_disk(copy, damage, got):
     damage(copy)
     with pytest.raises(DataError, match=got) as error:
-        sentiment_data.imdb("train")
+        reviews("train")
     message = one_sentence(error)
     assert message.startswith(f"expected the 4 IMDB reviews of the split 'train' in {copy}, got ")
     assert message.endswith("delete that folder, then run this again to download them or copy them there again")
@@ -214,17 +215,18 @@ def test_imdb_damaged_on_disk(copy, damage, got):
 
 
 def test_imdb_with_too_few_reviews(copy, monkeypatch):
-    monkeypatch.setattr(sentiment_data, "_IMDB_SIZES", {"train": 25_000, "test": 25_000, "unsupervised": 50_000})
+    sizes = {"train": 25_000, "test": 25_000, "unsupervised": 50_000}
+    monkeypatch.setattr(imdb, "_CORPUS", dataclasses.replace(imdb._CORPUS, sizes=sizes))
     with pytest.raises(DataError, match=r"expected the 25,000 IMDB reviews of the split 'train' in .*, got 4: delete"):
-        sentiment_data.imdb("train")
+        reviews("train")
     with pytest.raises(DataError, match=r"expected the 50,000 IMDB reviews of the split 'unsupervised' in .*, got 3:"):
-        sentiment_data.imdb_unlabelled()
+        imdb.unlabelled()
 
 
 def test_imdb_without_tensorflow_datasets(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(DataError, match=r"expected the package tensorflow-datasets.*pip install '\.\[train\]'"):
-        sentiment_data.imdb("test")
+        reviews("test")
 
 
 def test_importing_the_module_does_not_import_tensorflow():

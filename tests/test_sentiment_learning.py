@@ -1,12 +1,16 @@
-"""Learning from labels, and the opinions that texts without one get."""
+"""The learning of the sentiment app: batches of texts, and what fine-tuning keeps."""
+
+import dataclasses
 
 import keras
 import numpy as np
 import pytest
 
+from apps.pipeline.runs import Stage
 from apps.pipeline.vocabulary import UNKNOWN
 from apps.sentiment import learning as sentiment_learning
-from apps.sentiment.learning import WordPairClassifier, fine_tune, second_opinions, text_batches
+from apps.sentiment.learning import accuracy, fine_tune, text_batches
+from apps.sentiment.model import Recipe
 
 
 def numbered(count, seed=1):
@@ -66,18 +70,12 @@ def labelled_texts(count=60, seed=3):
 
 def tune(checkpoint, model=None, **changes):
     model = model or classifier()
-    options = {"epochs": 12, "batch_size": 8, "unknown_rate": 0.0, "settings": {"seed": 1}, "resume": False}
-    return model, fine_tune(model, labelled_texts(), labelled_texts(30, seed=4), checkpoint, **options | changes)
+    recipe = Recipe(**{"epochs": 12, "batch_size": 8, "unknown_rate": 0.0} | changes)
+    stage = Stage(recipe, checkpoint, dataclasses.asdict(recipe))
+    return model, fine_tune(model, labelled_texts(), labelled_texts(30, seed=4), stage)
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """A learning rate at which 12 small epochs are enough."""
-    schedule = sentiment_learning.cosine_with_warm_up
-    monkeypatch.setattr(sentiment_learning, "cosine_with_warm_up", lambda peak, steps: schedule(100 * peak, steps))
-
-
-def test_fine_tune_learns_and_validates_on_texts_as_they_are(tmp_path, quick, monkeypatch):
+def test_fine_tune_learns_and_validates_on_texts_as_they_are(tmp_path, monkeypatch):
     made = []
 
     def recorded(texts, batch_size, unknown_rate, seed, shuffle):
@@ -85,12 +83,12 @@ def test_fine_tune_learns_and_validates_on_texts_as_they_are(tmp_path, quick, mo
         return text_batches(texts, batch_size, unknown_rate, seed, shuffle)
 
     monkeypatch.setattr(sentiment_learning, "text_batches", recorded)
-    model, fitted = tune(tmp_path / "labels.npz", unknown_rate=0.1)
+    model, fitted = tune(tmp_path / "labels.npz", unknown_rate=0.1, learning_rate=0.15)
     assert sorted(made) == [(30, 0.0, False), (60, 0.1, True)]
-    assert fitted.best("val_accuracy") >= 0.9
+    assert fitted.kept["val_accuracy"] >= 0.9
     rows, labels = labelled_texts(30, seed=4)
     logits = [float(model(row[None])[0, 0]) for row in rows]
-    assert np.mean((np.array(logits) > 0) == labels) == pytest.approx(fitted.best("val_accuracy"))
+    assert np.mean((np.array(logits) > 0) == labels) == pytest.approx(fitted.kept["val_accuracy"])
     assert list((tmp_path / "logs" / "labels").rglob("*tfevents*"))
 
 
@@ -100,7 +98,7 @@ def test_fine_tune_again_gives_the_same_model(tmp_path):
     assert fitted.history == again.history
     for ours, theirs in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    _, other = tune(tmp_path / "c.npz", epochs=2, unknown_rate=0.1, settings={"seed": 2})
+    _, other = tune(tmp_path / "c.npz", epochs=2, unknown_rate=0.1, seed=2)
     assert other.history != fitted.history
 
 
@@ -113,50 +111,7 @@ def test_the_pretrained_layers_learn_more_slowly_and_the_embedding_does_not_shri
     assert not optimizer._use_weight_decay(embedding) and optimizer._use_weight_decay(kernel)
 
 
-GOOD, NOT = 3, 2
-
-
-def pairs_only(count, seed):
-    """ "not good" (0) and "good ... not" (1): the same words, of which only the order tells."""
-    generator = np.random.default_rng(seed)
-    rows, labels = [], np.arange(count) % 2
-    for label in labels:
-        words = generator.integers(10, 14, 8).tolist()
-        place = generator.integers(0, 5)
-        words[place : place + 2] = [NOT, GOOD] if label == 0 else [GOOD, NOT]
-        rows.append(np.array(words))
-    return rows, labels
-
-
-def test_the_linear_classifier_knows_pairs_of_words():
-    linear = WordPairClassifier(*pairs_only(80, seed=1))
-    rows, labels = pairs_only(60, seed=2)
-    logits = linear.logits(rows)
-    assert logits.shape == (60,) and logits.dtype == np.float64
-    assert np.mean((logits > 0) == labels) == 1.0
-    assert np.isfinite(linear.logits([np.array([UNKNOWN]), np.array([99, 98])])).all()  # nothing that it has seen
-
-
-def test_the_linear_classifier_gives_log_odds():
-    """Two words, each in 30 of the texts of its side and 10 of the other: at odds of 3, a logit about log(3)."""
-    labels = np.array([0] * 40 + [1] * 40)
-    rows = [np.array([5 if (n % 40 < 30) == bool(label) else 6]) for n, label in enumerate(labels)]
-    positive, negative = WordPairClassifier(rows, labels).logits([np.array([5]), np.array([6])])
-    assert positive == pytest.approx(np.log(3), abs=0.1)
-    assert negative == pytest.approx(-np.log(3), abs=0.1)
-
-
-def test_second_opinions_are_mean_log_odds_in_the_order_of_the_texts():
-    model = classifier()
-    labelled = pairs_only(80, seed=1)
-    texts, _ = pairs_only(13, seed=5)
-    unlabelled = [row[: 3 + 5 * n % 7] for n, row in enumerate(texts)]
-    assert len({len(row) for row in unlabelled}) > 3
-    linear = WordPairClassifier(*labelled).logits(unlabelled)
-    expected = []
-    for row, other in zip(unlabelled, linear, strict=True):
-        logit = float(model(row[None])[0, 0])
-        expected.append(1.0 / (1.0 + np.exp(-(logit + other) / 2.0)))
-    found = second_opinions(model, labelled, unlabelled, batch_size=4)
-    assert np.ptp(expected) > 0.5
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+def test_accuracy_of_hard_and_soft_targets():
+    targets = np.array([[1.0], [0.0], [0.7], [0.3], [1.0], [0.0]], np.float32)
+    logits = np.array([[0.2], [-3.0], [-0.1], [-0.1], [-2.0], [4.0]], np.float32)
+    assert np.array(accuracy(targets, logits)).ravel().tolist() == [1, 1, 0, 1, 0, 0]

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.pipeline import text_files
+from apps.corpora import tiny_shakespeare
 from apps.shakespeare import __main__ as shakespeare
-from apps.shakespeare import generation
+from apps.shakespeare import artifacts
 from apps.shakespeare import learning as shakespeare_learning
-from apps.shakespeare.generation import Choice, Writer, write_by_hand
+from apps.shakespeare.__main__ import OFFERED, write_by_hand
 from apps.shakespeare.stepping import Stepper
 from apps.shakespeare.symbols import Symbols
+from apps.shakespeare.use import Choice, Writer
 
 SMALL = ("--units", 12, "--window", 16, "--batch-size", 8, "--epochs", 2, "--seed", 3, "--learning-rate", 0.02)
 TEXT = "the cat sat on the mat.\nthe dog ate the hat.\n" * 90
@@ -74,7 +75,7 @@ def test_train_leaves_the_folder_that_is_promised(trained):
     about = results(trained)
     assert about["training"]["recipe"]["units"] == 12 and len(about["training"]["versions"]) >= 4
     figures = {name: entry["value"] for name, entry in about["artifacts"].items()}
-    assert figures.keys() == set(shakespeare.ARTIFACTS)
+    assert figures.keys() == set(artifacts.ARTIFACTS)
     assert figures["saved_model"] < 2.0 < np.log(19)  # 19 symbols
     for name, tolerance in {"litert": 1e-5, "litert_float16": 0.01, "litert_int8": 0.1}.items():
         assert abs(figures[name] - figures["saved_model"]) <= tolerance
@@ -100,7 +101,7 @@ def test_evaluate_on_a_text_of_ones_own(trained, data, capfd):
 
 
 def test_evaluate_reads_the_held_out_shakespeare(trained, monkeypatch, capfd):
-    monkeypatch.setattr(text_files, "_shakespeare", lambda part: {"validation": "the cat", "test": " sat on€"}[part])
+    monkeypatch.setattr(tiny_shakespeare, "held_out", lambda: ("the cat", " sat on€"))
     assert run("evaluate", "--artifact", "litert", "--json", "--model", trained) == 0
     figures = json.loads(capfd.readouterr().out)
     assert figures["examples"] == 14 and "one pass, second half" in figures["more"]
@@ -169,7 +170,7 @@ def test_the_saved_model_takes_any_batch_and_length(trained):
 
 
 def test_every_step_is_the_models(trained):
-    keras_model, symbols = shakespeare.load_trained(trained / "model.keras")
+    keras_model, symbols = artifacts.load_trained(trained / "model.keras")
     ids = np.array(symbols.ids("the cat sat"), np.int32)
     whole = keras_model(ids[None])["logits"].numpy()[0]
     for artifact in ("saved_model", "litert"):
@@ -195,7 +196,7 @@ def test_by_hand(trained, monkeypatch, capsys):
     out = capsys.readouterr().out
     text = out.split("\n\n")[-1].strip("\n")
     assert text.startswith("the") and text.endswith("7cat") and len(text) == 3 + 2 + 4
-    assert f"expected a number from 1 to {generation.OFFERED}, got 99" in out
+    assert f"expected a number from 1 to {OFFERED}, got 99" in out
 
 
 def test_words_of_chinese(tmp_path, capfd):

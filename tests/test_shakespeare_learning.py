@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.pipeline.runs import Run
 from apps.shakespeare import learning as shakespeare_learning
-from apps.shakespeare.__main__ import build_model
+from apps.shakespeare.evaluation import nats, nats_in_one_pass, nats_in_windows
 from apps.shakespeare.learning import WindowReader, learn_text, validation_batches, window_batches
-from apps.shakespeare.stepping import nats, nats_in_one_pass, nats_in_windows
+from apps.shakespeare.model import Recipe, build_model
 from apps.shakespeare.symbols import UNKNOWN
 
 IDS = np.arange(1, 102, dtype=np.int32)
@@ -111,9 +112,9 @@ def test_it_learns(tmp_path, sampling):
     keras.utils.set_random_seed(1)
     ids = text_of(4000)
     network = build_model(6, 16, 1, 0.0)
-    options = {"batch_size": 8, "window": 16, "sampling": sampling, "learning_rate": 0.03, "clip": 1.0}
-    options |= {"weight_decay": 0.0, "averaging": 0.8, "unknown_rate": 0.0, "settings": {"seed": 1}, "resume": False}
-    fitted = learn_text(network, ids[:3600], ids[3600:], tmp_path / "text.npz", epochs=4, **options)
+    options = {"batch_size": 8, "window": 16, "sampling": sampling, "learning_rate": 0.03, "epochs": 4}
+    recipe = Recipe(**options, weight_decay=0.0, averaging_steps=5, unknown_rate=0.0)
+    fitted = learn_text(network, ids[:3600], ids[3600:], Run("shakespeare", recipe, "a text", tmp_path, False))
     assert fitted.history[-1]["val_loss"] < 0.5 < np.log(5) - 1
     assert np.isclose(fitted.history[-1]["val_perplexity"], np.exp(fitted.history[-1]["val_loss"]))
 

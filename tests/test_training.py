@@ -1,7 +1,6 @@
 """The training loop: batches, optimizer, and what a cut, stopped or damaged run leaves."""
 
 import errno
-import itertools
 import json
 import shutil
 
@@ -11,97 +10,17 @@ import pytest
 import tensorflow as tf
 
 from apps.pipeline import training
+from apps.pipeline.batches import Batches, grouped_by_length
+from apps.pipeline.checkpoints import Checkpoints, read_arrays
 from apps.pipeline.errors import DataError
-from apps.pipeline.training import AdamW, Batches, Checkpoints, accuracy, cosine_with_warm_up, fit, grouped_by_length
+from apps.pipeline.training import AdamW, cosine_with_warm_up, fit
+from apps.sentiment.learning import accuracy
 
 SETTINGS = {"seed": 3, "words": 20}
 
 
 class Killed(RuntimeError):
     """The process ends here."""
-
-
-def indices_of(count, batch_size, shuffle=True, seed=0):
-    """Batches that give the indices themselves, of examples whose lengths are in no order."""
-    lengths = np.array([7 * index % 23 + 1 for index in range(count)])
-    draw = grouped_by_length(lengths, batch_size, shuffle)
-    return Batches(draw, lambda indices, _: indices, tf.TensorSpec((None,), tf.int64), seed), lengths
-
-
-def listed(batches):
-    return [batch.tolist() for batch in batches]
-
-
-@pytest.mark.parametrize("shuffle", [True, False])
-@pytest.mark.parametrize("count", [1, 12, 103])
-def test_every_example_is_in_an_epoch_once(count, shuffle):
-    batches, _ = indices_of(count, 4, shuffle)
-    for batches.epoch in range(3):
-        epoch = listed(batches)
-        assert sorted(itertools.chain(*epoch)) == list(range(count))
-        assert len(batches) == len(epoch) == -(-count // 4)
-
-
-def test_the_order_follows_from_seed_and_epoch_alone():
-    batches, _ = indices_of(103, 4, seed=5)
-    first = listed(batches)
-    batches.epoch = 1
-    second = listed(batches)
-    assert first != second
-    batches.epoch = 0
-    assert listed(batches) == first
-    again, _ = indices_of(103, 4, seed=5)
-    again.epoch = 1
-    assert listed(again) == second
-    assert listed(indices_of(103, 4, seed=6)[0]) != first
-
-
-def test_the_data_set_gives_a_new_order_each_epoch():
-    """Keras goes through the same data set again: the order mustn't freeze in it."""
-    batches, _ = indices_of(20, 4)
-    dataset = batches.dataset()
-    assert len(dataset) == 5
-    first = listed(dataset.as_numpy_iterator())
-    batches.epoch = 1
-    second = listed(dataset.as_numpy_iterator())
-    assert first != second
-    assert sorted(itertools.chain(*second)) == list(range(20))
-
-
-def test_lengths_are_grouped_and_in_no_order():
-    """Pools of 50 batches are sorted, so with 2 pools a batch's lengths differ by next to nothing."""
-    batches, lengths = indices_of(800, 8)
-    spread = [np.ptp(lengths[batch]) for batch in batches]
-    assert np.mean(spread) < 1.0 < np.ptp(lengths) == 22
-    means = [lengths[batch].mean() for batch in batches]
-    assert means != sorted(means) and means != sorted(means, reverse=True)
-    batches, lengths = indices_of(800, 8, shuffle=False)
-    ordered = [lengths[index] for batch in batches for index in batch]
-    assert ordered == sorted(ordered)
-
-
-def test_what_is_assembled_has_random_numbers_of_its_epoch():
-    def assemble(indices, generator):
-        return generator.random(len(indices))
-
-    batches = Batches(lambda generator: [np.arange(3)] * 2, assemble, tf.TensorSpec((None,), tf.float64), seed=1)
-    first, second = batches
-    assert first.tolist() != second.tolist()
-    assert listed(batches) == [first.tolist(), second.tolist()]
-    batches.epoch = 1
-    assert next(iter(batches)).tolist() != first.tolist()
-
-
-def test_padded():
-    result = training.padded([np.array([3, 4, 5]), np.array([6]), np.array([], np.int32)])
-    assert result.dtype == np.int32
-    assert result.tolist() == [[3, 4, 5], [6, 0, 0], [0, 0, 0]]
-
-
-def test_accuracy_of_hard_and_soft_targets():
-    targets = np.array([[1.0], [0.0], [0.7], [0.3], [1.0], [0.0]], np.float32)
-    logits = np.array([[0.2], [-3.0], [-0.1], [-0.1], [-2.0], [4.0]], np.float32)
-    assert np.array(accuracy(targets, logits)).ravel().tolist() == [1, 1, 0, 1, 0, 0]
 
 
 def test_cosine_with_warm_up():
@@ -213,7 +132,7 @@ def whole(tmp_path_factory):
     """A run of 4 epochs that nothing cut: (model, Fitted, the arrays of its checkpoint)."""
     path = tmp_path_factory.mktemp("whole") / "checkpoint.npz"
     model, fitted = run(path)
-    return model, fitted, training.read_arrays(path, SETTINGS)[0]
+    return model, fitted, read_arrays(path, SETTINGS)[0]
 
 
 @pytest.mark.parametrize(("epoch", "step"), [(2, None), (3, 4)], ids=["after epoch 2", "in epoch 3"])
@@ -230,7 +149,7 @@ def test_a_resumed_run_equals_one_that_was_not_cut(tmp_path, whole, epoch, step)
     assert not fitted.interrupted
     for ours, theirs in zip(model.get_weights(), reference.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    resumed, _ = training.read_arrays(path, SETTINGS)
+    resumed, _ = read_arrays(path, SETTINGS)
     assert resumed.keys() == arrays.keys()
     assert any(key.startswith("best_") for key in arrays)
     for name in arrays:
@@ -307,8 +226,6 @@ def test_patience_goes_on_over_a_resumed_run(tmp_path, monkeypatch):
 def test_the_highest_accuracy_and_the_lowest_loss_are_best():
     history = [{"val_accuracy": 0.5, "val_loss": 3.0}, {"val_accuracy": 0.8, "val_loss": 1.0}, {"val_accuracy": 0.8}]
     history[2]["val_loss"] = 2.0
-    fitted = training.Fitted(history, 1.0, False)
-    assert fitted.best("val_accuracy") == 0.8 and fitted.best("val_loss") == 1.0
     for monitor in ("val_accuracy", "val_loss"):
         checkpoints = Checkpoints("a.npz", None, {}, monitor, 1)
         assert not checkpoints.stopped_early()

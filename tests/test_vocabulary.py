@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from apps.pipeline import vocabulary as text_module
+from apps.pipeline.errors import DataError
 from apps.pipeline.vocabulary import RULES, Vocabulary, tokenize, tokenize_in_graph
 
 EXPECTED = {
@@ -177,12 +178,13 @@ def test_ids_in_graph_survive_the_saved_model(vocabulary, tmp_path):
 
 def test_save_and_load(vocabulary, tmp_path):
     path = tmp_path / "vocabulary.json"
-    vocabulary.save(path)
-    loaded = Vocabulary.load(path)
+    vocabulary.save(tmp_path)
+    loaded = Vocabulary.load(tmp_path)
     assert (loaded.words, loaded.keep_last, loaded.labels) == (vocabulary.words, 5, ("neg", "pos"))
     assert [loaded.ids(text) for text in BATCH] == [vocabulary.ids(text) for text in BATCH]
-    loaded.save(tmp_path / "again.json")
-    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+    (tmp_path / "again").mkdir()
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again" / "vocabulary.json").read_bytes() == path.read_bytes()
     assert "好" in path.read_text(encoding="utf-8")
 
 
@@ -201,24 +203,23 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_vocabulary_is_refused(vocabulary, tmp_path, damage):
     path = tmp_path / "vocabulary.json"
-    vocabulary.save(path)
+    vocabulary.save(tmp_path)
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
     with pytest.raises(
-        ValueError, match=r"expected a vocabulary as `train` writes it in .*, got a damaged file"
+        DataError, match=r"expected a vocabulary as `train` writes it in .*, got a damaged file"
     ) as error:
-        Vocabulary.load(path)
-    assert str(path) in str(error.value) and type(error.value) is ValueError
+        Vocabulary.load(tmp_path)
+    assert str(path) in str(error.value)
 
 
 def test_a_vocabulary_of_other_rules_is_refused(vocabulary, tmp_path, monkeypatch):
-    path = tmp_path / "vocabulary.json"
     other = copy.deepcopy(RULES)
     other["after lower-casing"].pop()
     with monkeypatch.context() as patch:
         patch.setattr(text_module, "RULES", other)
-        vocabulary.save(path)
-    with pytest.raises(ValueError, match=r"expected the rules of this version in .*, got others: train or export"):
-        Vocabulary.load(path)
+        vocabulary.save(tmp_path)
+    with pytest.raises(DataError, match=r"expected the rules of this version in .*, got others: train or export"):
+        Vocabulary.load(tmp_path)
 
 
 def ids_by_the_file(path, text):
@@ -244,7 +245,7 @@ def test_the_file_alone_is_enough_to_make_the_ids(tmp_path):
     texts += ["".join(generator.choices(whole, k=30)) for _ in range(500)]
     vocabulary = Vocabulary.from_texts(texts[::2], size=60, keep_last=12)
     path = tmp_path / "vocabulary.json"
-    vocabulary.save(path)
+    vocabulary.save(tmp_path)
     for text in texts:
         assert ids_by_the_file(path, text) == vocabulary.ids(text)
     ids = [vocabulary.ids(text) for text in texts]

@@ -12,13 +12,14 @@ import keras
 import numpy as np
 import pytest
 
-from apps.pipeline import command_line, publishing, training
+from apps.corpora import imdb
+from apps.pipeline import command_line, publishing
+from apps.pipeline.checkpoints import Checkpoints
 from apps.pipeline.errors import DataError
-from apps.sentiment import data as sentiment_data
-from apps.sentiment.data import LabelledTexts
 from apps.word_reversal import __main__ as word_reversal
+from apps.word_reversal import artifacts, evaluation
+from apps.word_reversal import data as word_reversal_data
 from apps.word_reversal import learning as word_reversal_learning
-from apps.word_reversal.alphabet import Alphabet
 from apps.word_reversal.random_strings import CHARACTERS, side_of
 
 SMALL = {"units": 24, "epochs": 3, "batches": 3, "learning_rate": 0.02, "averaging": 0.01, "dropout": 0.0}
@@ -44,9 +45,9 @@ def small():
     """`train --quick` learns in a hundred batches and writes ARTIFACTS."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(word_reversal, "QUICK", SMALL)
-        monkeypatch.setattr(word_reversal, "ARTIFACTS", ARTIFACTS)
-        monkeypatch.setattr(word_reversal, "VALIDATION", 1)
-        monkeypatch.setattr(word_reversal, "TESTED", 20)
+        monkeypatch.setattr(artifacts, "ARTIFACTS", ARTIFACTS)
+        monkeypatch.setattr(word_reversal_learning, "VALIDATION", 1)
+        monkeypatch.setattr(word_reversal_data, "TESTED", 20)
         yield
 
 
@@ -102,8 +103,8 @@ def test_the_folder_is_as_the_contract_says(trained):
 def test_all_artifacts_know_the_pairs(trained):
     words, expected = zip(*SIX, strict=True)
     for artifact in ARTIFACTS:
-        assert tuple(word_reversal.answers(trained, artifact, words)) == expected
-        assert not any(word_reversal.answers(trained, artifact, ["", "zzz", "kings and queens"]))
+        assert tuple(evaluation.answers(trained, artifact, words)) == expected
+        assert not any(evaluation.answers(trained, artifact, ["", "zzz", "kings and queens"]))
 
 
 def test_evaluate_counts_whole_answers(trained, tmp_path, capfd):
@@ -147,7 +148,7 @@ def test_export_of_the_trained_model_gives_equal_answers(trained, tmp_path, capf
     assert {path.name for path in folder.iterdir()} == names
     words = ["man", "gnik", "up", "ggggg", "o"]
     for artifact in ARTIFACTS:
-        assert word_reversal.answers(folder, artifact, words) == word_reversal.answers(trained, artifact, words)
+        assert evaluation.answers(folder, artifact, words) == evaluation.answers(trained, artifact, words)
     results = publishing.read_results(folder)
     assert results["training"] == publishing.read_results(trained)["training"]
     assert not any("value" in artifact for artifact in results["artifacts"].values())
@@ -247,6 +248,8 @@ def test_reverse_plots_attention(trained, tmp_path, capfd, monkeypatch):
 WITHOUT_TENSORFLOW = """
 import sys
 from apps.word_reversal import __main__ as word_reversal
+from apps.word_reversal import artifacts, evaluation
+from apps.word_reversal import data as word_reversal_data
 status = word_reversal.main(sys.argv[1:])
 heavy = {"tensorflow", "keras", "keras_rnn", "tensorflow_datasets", "matplotlib"}
 sys.exit(status or ", ".join(sorted(heavy & set(sys.modules))) or 0)
@@ -263,27 +266,19 @@ def test_reverse_does_not_import_tensorflow(trained, tmp_path):
 
 
 def test_without_a_verb_the_shipped_model_is_shown(trained, tmp_path, capfd, monkeypatch):
-    Alphabet(CHARACTERS, "letters", 24, 24).save(tmp_path)
-    asked = []
-
-    def reverse(words, folder, width):
-        asked.append(folder)
-        return (({"word": word, "reversed": word[::-1]}, None) for word in words)
-
-    monkeypatch.setattr(word_reversal, "reverse", reverse)
+    (tmp_path / "word_reversal").symlink_to(trained)
+    monkeypatch.setattr(publishing, "SHIPPED", tmp_path)
     assert run() == 0
     out = capfd.readouterr().out
-    assert "stressed  desserts\n" in out and asked == [command_line.SHIPPED / "word_reversal"]
+    assert "stressed  None\n" in out  # of the six pairs' letters it can't be spelled
     for verb in ("train", "evaluate", "export", "reverse"):
         assert f"\n    {verb}" in out
-    monkeypatch.undo()
-    monkeypatch.setattr(command_line, "SHIPPED", tmp_path / "none")
+    monkeypatch.setattr(publishing, "SHIPPED", tmp_path / "none")
     assert fails(capfd).startswith("expected a trained model in ")
 
 
 def reviews(monkeypatch, *texts):
-    of_split = {"test": LabelledTexts(list(texts), np.zeros(len(texts), np.int32), ("negative", "positive"))}
-    monkeypatch.setattr(sentiment_data, "imdb", of_split.__getitem__)
+    monkeypatch.setattr(imdb, "labelled", {"test": (list(texts), np.zeros(len(texts), np.int32))}.__getitem__)
 
 
 def test_english_words_are_the_most_frequent_whole_ones_of_the_test_side(monkeypatch):
@@ -292,10 +287,10 @@ def test_english_words_are_the_most_frequent_whole_ones_of_the_test_side(monkeyp
     reviews(monkeypatch, *texts, "FILM<br />a an it Movie's x-ray café naïve don't the2 _seen " + "b" * 25)
     expected = [word for word in found if side_of(word) == "test"]
     assert 3 <= len(expected) < len(found)
-    assert word_reversal.english_words(100) == expected
-    assert word_reversal.english_words(2) == expected[:2]
+    assert word_reversal_data.english_words(100) == expected
+    assert word_reversal_data.english_words(2) == expected[:2]
     reviews(monkeypatch, " ".join(expected[::-1]))
-    assert word_reversal.english_words(100) == sorted(expected)
+    assert word_reversal_data.english_words(100) == sorted(expected)
 
 
 def test_evaluate_measures_words_and_random_strings(copy, capfd, monkeypatch):
@@ -306,7 +301,7 @@ def test_evaluate_measures_words_and_random_strings(copy, capfd, monkeypatch):
         asked[words[0]] = words
         return [word[::-1] if number % 4 else "" for number, word in enumerate(words)]
 
-    monkeypatch.setattr(word_reversal, "answers", answers)
+    monkeypatch.setattr(evaluation, "answers", answers)
     assert run("evaluate", "--model", copy, "--artifact", "litert", "--json") == 0
     figures = json.loads(capfd.readouterr().out)
     words, strings = asked.values()
@@ -327,10 +322,9 @@ def only_training(monkeypatch):
         logits = keras.layers.Embedding(symbols, symbols)(previous)
         return keras.Model({"ids": ids, "previous": previous}, logits)
 
-    figures = {"artifact": "none", "metric": "exact match", "value": 1.0, "examples": 1}
     monkeypatch.setattr(word_reversal, "build_model", build_model)
-    monkeypatch.setattr(word_reversal, "write_artifacts", lambda *_: None)
-    monkeypatch.setattr(word_reversal, "record", lambda *_: figures)
+    monkeypatch.setattr(artifacts, "write", lambda *_: None)
+    monkeypatch.setattr(artifacts, "ARTIFACTS", ())
 
 
 def weights_of(folder):
@@ -344,7 +338,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(own, data, tmp_path, 
     def missing(split):
         raise DataError("expected the film reviews, got none")
 
-    monkeypatch.setattr(sentiment_data, "imdb", missing)
+    monkeypatch.setattr(imdb, "labelled", missing)
     monkeypatch.setattr(word_reversal_learning, "SMALLEST_EPOCH", 3)
     flags = ("train", "--quick", *(("--data", data) if own else ()), "--output")
     assert run(*flags, tmp_path / "whole") == 0
@@ -355,7 +349,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(own, data, tmp_path, 
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.Checkpoints, "on_train_batch_end", stop)
+        patch.setattr(Checkpoints, "on_train_batch_end", stop)
         assert run(*flags, tmp_path / "cut") == 0
     assert "Stopped: writing the best model so far" in capfd.readouterr().out
     first = weights_of(tmp_path / "cut")
@@ -377,7 +371,7 @@ def test_what_is_learned(data, monkeypatch):
     assert shipped.alphabet.characters == CHARACTERS
     own = word_reversal.load_data(data)
     assert own.train == own.validation == SIX and own.tests == {"exact match": SIX}
-    assert own.fingerprint() != word_reversal.Data(own.alphabet, SIX[1:], SIX, {}).fingerprint()
+    assert own.fingerprint() != word_reversal_data.Data(own.alphabet, SIX[1:], SIX, {}).fingerprint()
 
 
 def test_train_refuses_wrong_data_and_writes_nothing(tmp_path, capfd, monkeypatch):

@@ -4,9 +4,12 @@ import keras
 import numpy as np
 import pytest
 
+from apps.pipeline.runs import Run
 from apps.word_reversal import learning as word_reversal_learning
 from apps.word_reversal.alphabet import Alphabet
+from apps.word_reversal.data import Data
 from apps.word_reversal.learning import as_arrays, exact_accuracy, pair_batches, string_batches
+from apps.word_reversal.model import Recipe
 from apps.word_reversal.random_strings import CHARACTERS, side_of
 
 ALPHABET = Alphabet("abcd", "a to d", 6, 6)
@@ -86,12 +89,9 @@ def build():
 
 def test_padding_has_no_part_in_the_loss(tmp_path):
     model = build()
-    batches = pair_batches([("a", "bcd"), ("b", "b")], ALPHABET, 8, 1, shuffle=True)
-    options = {"epochs": 1, "learning_rate": 0.1, "weight_decay": 0.0, "averaging": 0.1}
-    validation = pair_batches(PAIRS, ALPHABET, 8, 1, shuffle=False)
-    fitted = word_reversal_learning.learn_pairs(
-        model, batches, validation, tmp_path / "x.npz", **options, settings={"seed": 1}, resume=False
-    )
+    recipe = Recipe(epochs=1, learning_rate=0.1, weight_decay=0.0, averaging=0.1, batch_size=8)
+    data = Data(ALPHABET, [("a", "bcd"), ("b", "b")], PAIRS, {})
+    fitted = word_reversal_learning.learn_pairs(model, data, Run("word_reversal", recipe, "pairs", tmp_path, False))
     assert set(fitted.history[0]) == {"loss", "exact_accuracy", "val_loss", "val_exact_accuracy"}
     inputs, targets = as_arrays(PAIRS, ALPHABET)
     logits = model(inputs).numpy().astype(float)

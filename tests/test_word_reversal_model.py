@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.word_reversal.model import STATES, build_translator
+from apps.word_reversal.model import STATES, build_model
 
 SYMBOLS, UNITS = 7, 5
 IDS = np.array([[1, 3, 4, 5, 6], [1, 6, 6, 0, 0], [1, 0, 0, 0, 0]], np.int32)
@@ -14,7 +14,7 @@ PREVIOUS = np.array([[1, 4, 5, 3], [1, 3, 3, 0], [1, 6, 0, 0]], np.int32)
 @pytest.fixture(scope="module")
 def translator():
     """One with random weights, large ones so that attention isn't even."""
-    model = build_translator(SYMBOLS, UNITS, 0.0, "translator")
+    model = build_model(SYMBOLS, UNITS, 0.0)
     generator = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(generator.normal(0, 1, weight.shape))
@@ -42,7 +42,7 @@ def test_the_whole_is_encoder_and_decoder(translator, encoded):
     np.testing.assert_allclose(translator({"ids": IDS, "previous": PREVIOUS}), outputs["logits"], atol=1e-5)
     assert outputs["logits"].shape == (3, 4, SYMBOLS) and outputs["attention"].shape == (3, 4, 5)
     assert encoded["encoded"].shape == (3, 5, 3 * UNITS)
-    assert build_translator(67, 128, 0.0, "whole").count_params() == 601_155
+    assert build_model(67, 128, 0.0).count_params() == 601_155
 
 
 def test_the_encoder_gives_both_directions_and_the_letters(translator, encoded):
@@ -106,7 +106,7 @@ def test_a_letter_does_not_see_those_after_it(translator, encoded):
 
 
 def test_dropout_is_for_training_only():
-    model = build_translator(SYMBOLS, UNITS, 0.5, "translator")
+    model = build_model(SYMBOLS, UNITS, 0.5)
     inputs = {"ids": IDS, "previous": PREVIOUS}
     np.testing.assert_array_equal(model(inputs), model(inputs, training=False))
     assert np.abs(model(inputs, training=True) - model(inputs)).max() > 1e-4

@@ -6,11 +6,12 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from apps.pipeline.errors import DataError
-from apps.word_reversal import use as word_reversal_use
 from apps.word_reversal.alphabet import END, PADDING, Alphabet
-from apps.word_reversal.model import build_translator
+from apps.word_reversal.evaluation import texts_by_saved_model
+from apps.word_reversal.in_graph import greedy_in_graph, signatures
+from apps.word_reversal.model import build_model
 from apps.word_reversal.search import beam_search
-from apps.word_reversal.use import Translator, signatures, texts_by_saved_model
+from apps.word_reversal.use import Translator
 from keras_rnn import artifacts
 
 ALPHABET = Alphabet("abcdé", "a to e", 6, 9)
@@ -21,7 +22,7 @@ BAD = ["", "x", "abcdabc", "a b", "ab\t"]
 @pytest.fixture(scope="module")
 def model():
     """One with random weights, of which some answers end soon, some late and some never."""
-    model = build_translator(len(ALPHABET), 6, 0.0, "translator")
+    model = build_model(len(ALPHABET), 6, 0.0)
     generator = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(generator.normal(0, 1.2, weight.shape))
@@ -143,7 +144,7 @@ def test_the_search_in_the_graph_stops_when_all_have_ended():
         states = {"encoded": None, "state": tf.constant(start)}
         ids = tf.zeros((len(start), 2), tf.int32)
         step_of = lambda previous, state, ids, encoded: step(previous, state)  # noqa: E731
-        found = word_reversal_use.greedy_in_graph(step_of, ids, states, tf.constant(finished), longest)
+        found = greedy_in_graph(step_of, ids, states, tf.constant(finished), longest)
         return found.numpy().tolist()
 
     assert run([0, 1], [False, False], 9) == [[4, 4, END], [4, END, END]] and steps == [1, 4, 4]
@@ -156,7 +157,7 @@ def test_the_search_in_the_graph_never_writes_padding_nor_start_mark():
         return {"log_probabilities": tf.constant([[0.0, 0.0, -5.0, -4.0, -6.0]]), "state": state}
 
     states = {"encoded": None, "state": tf.zeros(1)}
-    found = word_reversal_use.greedy_in_graph(step, tf.fill((1, 2), PADDING), states, tf.constant([False]), 2)
+    found = greedy_in_graph(step, tf.fill((1, 2), PADDING), states, tf.constant([False]), 2)
     assert found.numpy().tolist() == [[3, 3]]
 
 

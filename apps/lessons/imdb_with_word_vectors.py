@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from apps.corpora import imdb
 from apps.lessons.lesson import Checks, flags, run
 from apps.pipeline import command_line, word_vectors
 from apps.pipeline.vocabulary import FIRST_WORD, Vocabulary
-from apps.sentiment import data as datasets
 from keras_rnn import LSTM
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ QUICK = {"reviews": 8_000, "labels": 3_000, "epochs": 3, "tests": 4_000}
 STARTS = ("random", "frozen", "fine-tuned")
 
 
-def some(texts: datasets.LabelledTexts, count: int, seed: int) -> datasets.LabelledTexts:
-    """`count` of the texts, drawn without replacement, in their order."""
-    chosen = np.zeros(len(texts), bool)
-    chosen[np.random.default_rng(seed).permutation(len(texts))[:count]] = True
-    return texts.part(chosen)
+def some(split: str, count: int, seed: int) -> tuple[list[str], np.ndarray]:
+    """`count` of IMDB's texts and their labels, drawn without replacement, in their order."""
+    texts, labels = imdb.labelled(split)
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(texts))[:count])
+    return [texts[i] for i in chosen], labels[chosen]
 
 
 def padded(texts: Sequence[str], vocabulary: Vocabulary) -> np.ndarray:
@@ -114,25 +114,25 @@ def teach(given: argparse.Namespace, checks: Checks) -> Figure | None:
     """Word vectors, then the three networks, each measured once on the test reviews."""
     command_line.need("gensim")
     settings = QUICK if given.quick else FULL
-    reviews = some(datasets.imdb("train"), settings["reviews"], given.seed)
-    test = some(datasets.imdb("test"), settings["tests"], given.seed)
-    vocabulary = Vocabulary.from_texts(reviews.texts, WORDS, LENGTH)
-    sequences = [np.array(vocabulary.all_ids(text), np.int32) for text in reviews.texts]
+    reviews, labels = some("train", settings["reviews"], given.seed)
+    test_reviews, test_labels = some("test", settings["tests"], given.seed)
+    vocabulary = Vocabulary.from_texts(reviews, WORDS, LENGTH)
+    sequences = [np.array(vocabulary.all_ids(text), np.int32) for text in reviews]
     vectors = centred(word_vectors.word_vectors(sequences, vocabulary, SIZE, epochs=3, seed=given.seed))
     for word in ("great", "boring", "actor"):
         if word in vocabulary.words:
             print(f"near {word}: {', '.join(nearest(word, vectors, vocabulary))}", flush=True)
-    ids, order = padded(reviews.texts, vocabulary), np.random.default_rng(given.seed).permutation(len(reviews))
+    ids, order = padded(reviews, vocabulary), np.random.default_rng(given.seed).permutation(len(reviews))
     labelled, held_out = order[: settings["labels"]], order[settings["labels"] :][:2000]
-    train, validation = ((ids[part], reviews.labels[part]) for part in (labelled, held_out))
-    tests = padded(test.texts, vocabulary)
+    train, validation = ((ids[part], labels[part]) for part in (labelled, held_out))
+    tests = padded(test_reviews, vocabulary)
     curves, accuracies = {}, {}
     for start in STARTS:
         keras.utils.set_random_seed(given.seed)
         model = build_model(vectors, start)
         curves[start] = learn(model, train, validation, settings["epochs"])
-        accuracies[start] = float(np.mean((model.predict(tests, 250, 0)[:, 0] > 0.5) == test.labels))
-        print(f"{start}: {accuracies[start]:.2%} of {len(test):,} test reviews", flush=True)
+        accuracies[start] = float(np.mean((model.predict(tests, 250, 0)[:, 0] > 0.5) == test_labels))
+        print(f"{start}: {accuracies[start]:.2%} of {len(test_labels):,} test reviews", flush=True)
     checks.check("fine-tuned word vectors beat random ones", accuracies["fine-tuned"] > accuracies["random"])
     return draw(curves, accuracies) if given.plot else None
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apps.pipeline import command_line
+from apps.pipeline.errors import DataError
+from apps.pipeline.whole_files import whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,19 +68,14 @@ def run(
 
 
 def _save(figure: Figure, plot: Path) -> None:
-    """Whole or not at all."""
-    beside = plot.with_name(f"{plot.name}.partial")
-    try:
+    with whole(plot) as beside:
         figure.savefig(beside, dpi=120, format="png")
-        beside.replace(plot)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _can_be_written(plot: Path) -> None:
     """An error now, not after minutes of training."""
     command_line.need("matplotlib")
     if plot.suffix != ".png":
-        raise command_line.DataError(f"expected a file name that ends in .png, got {plot}")
+        raise DataError(f"expected a file name that ends in .png, got {plot}")
     if not plot.parent.is_dir():
-        raise command_line.DataError(f"expected a folder to write {plot.name} into, got {plot.parent}")
+        raise DataError(f"expected a folder to write {plot.name} into, got {plot.parent}")

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from apps.chinese_pos import data as tagged_corpora
+from apps.corpora import tiny_shakespeare
 from apps.lessons.lesson import Checks, flags, run
-from apps.pipeline import text_files
+from apps.pipeline import chinese_words
 from keras_rnn import SimpleRNN
 
 if TYPE_CHECKING:
@@ -135,8 +135,8 @@ def draw(curves: dict[str, np.ndarray], written: dict[int, str]) -> Figure:
 
 def teach(given: argparse.Namespace, checks: Checks, steps: int = 12_000) -> Figure | None:
     """The characters of Tiny Shakespeare, then the words of a paragraph."""
-    words = [PARAGRAPH[word.start : word.end] for word in tagged_corpora.jieba_words(PARAGRAPH).words]
-    characters, written = learn(text_files.tiny_shakespeare(), steps, given.seed, checks)
+    words = [word for word, _ in chinese_words.cut_and_tag(PARAGRAPH) if word.strip()]
+    characters, written = learn(tiny_shakespeare.text(), steps, given.seed, checks)
     curves = {"characters": characters, "words": learn(words, steps // 6, given.seed, checks)[0]}
     return draw(curves, written) if given.plot else None
 

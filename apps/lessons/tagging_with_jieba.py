@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from apps.chinese_pos import data as tagged_corpora
 from apps.lessons.lesson import Checks, flags, run
-from apps.pipeline import command_line
+from apps.pipeline import chinese_words, command_line
 from keras_rnn import LSTM
 
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ UNITS = 32
 
 def words_and_tags(text: str) -> tuple[list[str], list[str]]:
     """jieba's words of a text and their tags."""
-    words = tagged_corpora.jieba_words(text).words
-    return [text[word.start : word.end] for word in words], [word.tag for word in words]
+    words, tags = zip(*((word, tag) for word, tag in chinese_words.cut_and_tag(text) if word.strip()), strict=True)
+    return list(words), list(tags)
 
 
 def ids_of(symbols: Sequence[str], dictionary: Dictionary) -> np.ndarray:

@@ -13,15 +13,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from apps.corpora.prepared import Corpus, prepared_batches
+from apps.corpora import mnist
 from apps.mnist_rows.pictures import BOX, SIZE, prepare, read_picture
 from apps.pipeline.errors import DataError, summary
+from apps.pipeline.splits import split
 
-_MNIST_ARCHIVES = tuple(  # where tensorflow-datasets gets them
-    f"https://storage.googleapis.com/cvdf-datasets/mnist/{name}-ubyte.gz"
-    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-)
-_MNIST_SIZES = {"train": 60_000, "test": 10_000}
 _EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
@@ -65,16 +61,32 @@ class LabelledPictures:
         return int(np.median(sides)) if sides else BOX
 
 
-def mnist(split: str) -> LabelledPictures:
-    """The handwritten digits (LeCun et al. 1998) of the split "train", 60,000, or "test", 10,000, sorted by bytes.
+def load_data(path: Path | None, seed: int) -> tuple[LabelledPictures, LabelledPictures, LabelledPictures]:
+    """-> train, validation and test: MNIST, or what is in the folder `path`.
 
-    The first call downloads 11 MB. DataError if that fails or what is on disk is damaged.
+    A twelfth of the training pictures is validation, as 5,000 are of MNIST's 60,000. Where test pictures aren't apart,
+    a tenth of all is.
     """
-    batches = prepared_batches(Corpus("mnist:3.0.1", "MNIST digits", _MNIST_ARCHIVES, _MNIST_SIZES), split)
-    pictures = np.concatenate([batch["image"][..., 0] for batch in batches])
-    labels = np.concatenate([batch["label"] for batch in batches]).astype(np.int32)
-    order = sorted(range(len(labels)), key=lambda i: (pictures[i].tobytes(), labels[i]))  # the file's isn't promised
-    return LabelledPictures(pictures[order], labels[order], tuple("0123456789"))
+    if path is None:
+        train, test = digits("train"), digits("test")
+    else:
+        train, test = own_pictures(path)
+        if test is None:
+            train, test = split(train, 0.1, seed + 1)
+    return *split(train, 1 / 12, seed), test
+
+
+def load_test_data(path: Path | None) -> LabelledPictures:
+    """What `evaluate` counts: MNIST's test pictures, or the user's own, all that aren't apart as training pictures."""
+    if path is None:
+        return digits("test")
+    everything, test = own_pictures(path)
+    return everything if test is None else test
+
+
+def digits(part: str) -> LabelledPictures:
+    """MNIST's of the split "train" or "test"; see `mnist.labelled`."""
+    return LabelledPictures(*mnist.labelled(part), tuple("0123456789"))
 
 
 def own_pictures(folder: Path) -> tuple[LabelledPictures, LabelledPictures | None]:

@@ -8,17 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from apps.mnist_rows.evaluation import Mistake
+
 MOST_PLOTTED = 24  # pictures in one plot of beliefs
 MOST_MISTAKES = 48
-
-
-class Mistake(NamedTuple):
-    """A picture, (28, 28), with the names of its class and of the answer, and the answer's probability."""
-
-    picture: np.ndarray
-    label: str
-    answer: str
-    probability: float
 
 
 class Belief(NamedTuple):

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import importlib.util
 import io
+import json
 import os
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
-from apps.pipeline.errors import DataError
-from apps.pipeline.publishing import FILES
+from apps.pipeline import publishing
+from apps.pipeline.errors import DataError, sentence
+from apps.pipeline.publishing import FILES, Evaluation
+from apps.pipeline.runs import Recipe
 
-SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 
 class CommandLine:
-    """An app's parser with `train`, `evaluate` and `export`; the app adds its own flags and its own verb.
+    """An app's parser with `train`, `evaluate` and `export`, and what is the same in their bodies; the app adds its own
+    flags and its own verb.
 
     Without a verb the app gives a demonstration and its help.
 
     Args:
+        quick: what `train --quick` is.
         artifacts: those that the app writes, of FILES.
         text_files: whether `--data` takes several files, and `--encoding` how they are written.
     """
 
-    def __init__(self, name: str, description: str, artifacts: Sequence[str] = tuple(FILES), text_files: bool = False):
-        self.name = name
+    def __init__(self, name: str, description: str, quick: str, artifacts: Sequence[str], text_files: bool = False):
+        self.name, self.artifacts = name, artifacts
         self.parser = argparse.ArgumentParser(f"python -m apps.{name}", description=description, allow_abbrev=False)
         self._verbs = self.parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
 
@@ -40,6 +46,7 @@ class CommandLine:
         self.train.add_argument("--epochs", type=positive, help="at most so many; the best one is kept")
         self.train.add_argument("--batch-size", type=positive)
         self.train.add_argument("--seed", type=seed, help="the same seed gives the same model on the same machine")
+        self.train.add_argument("--quick", action="store_true", help=quick)
         self.train.add_argument("--resume", action="store_true", help="go on with an interrupted run in --output")
 
         self.evaluate = self.verb("evaluate", "measure one of a model's artifacts on the test data")
@@ -67,15 +74,54 @@ class CommandLine:
         parser = self._verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name not in ("train", "export"):
             parser.add_argument(
-                "--model", type=Path, default=SHIPPED / self.name, metavar="FOLDER", help="the shipped one by default"
+                "--model",
+                type=Path,
+                default=publishing.SHIPPED / self.name,
+                metavar="FOLDER",
+                help="the shipped one by default",
             )
             parser.add_argument("--json", action="store_true", help="for machines: JSON")
         return parser
 
+    def recipe(self, flags: argparse.Namespace, recipe: AnyRecipe, **changes: Any) -> AnyRecipe:
+        """`recipe` with `changes`, and with every field of it that the user has named."""
+        named = {field.name: getattr(flags, field.name, None) for field in dataclasses.fields(recipe)}
+        return dataclasses.replace(recipe, **changes | {name: v for name, v in named.items() if v is not None})
+
+    def evaluated(self, flags: argparse.Namespace, measure: Callable[[], Evaluation]) -> Evaluation:
+        """What `measure` finds, recorded if the user wants it, and printed."""
+        if flags.record:
+            more = []
+            for name in ("data", "encoding", "label_with"):
+                if value := getattr(flags, name, None):
+                    more += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
+            command = publishing.evaluation_command(self.name, flags.model, flags.artifact, *more)
+            evaluation = publishing.record(flags.model, flags.artifact, measure, command)
+        else:
+            evaluation = measure()
+        if flags.json:
+            print(json.dumps(evaluation.figures | evaluation.more, ensure_ascii=False))
+        else:
+            print(publishing.in_words(evaluation.figures) + evaluation.text)
+        return evaluation
+
+    def exported(self, flags: argparse.Namespace, write: Callable[[dict[str, Any]], None]) -> None:
+        """`write` writes the files, and gets what is known of how the model came about."""
+        write(publishing.read_results(flags.trained.parent).get("training", {}))
+        files = ", ".join(FILES[artifact] for artifact in self.artifacts)
+        print(f"{flags.output}: {files} are written; `evaluate --record` measures them")
+
     def run(self, verbs: dict[str | None, Callable[[argparse.Namespace], None]], argv: Sequence[str] | None) -> int:
-        """Calls the verb that `argv` names (None: no verb was given) -> the exit status."""
+        """Calls the verb that `argv` names -> the exit status. None: no verb is named; its help follows."""
         flags = self.parser.parse_args(argv)
-        return exit_status(self.parser.prog, lambda: verbs[flags.verb](flags))
+
+        def work() -> None:
+            verbs[flags.verb](flags)
+            if flags.verb is None:
+                print()
+                self.parser.print_help()
+
+        return exit_status(self.parser.prog, work)
 
 
 def exit_status(program: str, work: Callable[[], int | None]) -> int:
@@ -97,12 +143,18 @@ def exit_status(program: str, work: Callable[[], int | None]) -> int:
         return 2
 
 
-def evaluation_command(name: str, folder: Path, artifact: str, *data: Path, encoding: str | None = None) -> str:
-    """What a user types to repeat an evaluation of one of an app's artifacts."""
-    words = ["python", "-m", f"apps.{name}", "evaluate", "--artifact", artifact]
-    words += [] if folder.resolve() == SHIPPED / name else ["--model", str(folder)]
-    words += ["--data", *map(str, data)] if data else []
-    return shlex.join(words + (["--encoding", encoding] if encoding else []))
+def tell(answer: Any, as_json: bool, in_words: Callable[[Any], None]) -> None:
+    """Prints an answer, a dataclass: by `in_words`, or as a line of JSON.
+
+    A field that has its default isn't told to machines, nor one that isn't in the answer's repr.
+    """
+    if not as_json:
+        in_words(answer)
+        return
+    told = {field.name: getattr(answer, field.name) for field in dataclasses.fields(answer) if field.repr}
+    defaults = {field.name: field.default for field in dataclasses.fields(answer)}
+    told = {name: value for name, value in told.items() if value is not defaults[name]}
+    print(json.dumps(told, ensure_ascii=False), flush=True)
 
 
 def need(*packages: str) -> None:
@@ -113,13 +165,6 @@ def need(*packages: str) -> None:
             f"expected the packages to train with, got no {' and no '.join(missing)}: install them with "
             "pip install '.[train]' in the project's folder"
         )
-
-
-def sentence(error: Exception) -> str:
-    """What to tell the user: our own sentence, or the system's with the file it is about."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror.lower()}: {error.filename}" if error.filename else error.strerror.lower()
-    return str(error)
 
 
 def positive(text: str) -> int:

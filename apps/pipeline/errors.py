@@ -13,3 +13,10 @@ def summary(error: Exception) -> str:
     """The error's type and the beginning of its text, on one line and without TensorFlow's internal names."""
     text = " ".join(re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error)).split())
     return f"{type(error).__name__} ({text[:200]})"
+
+
+def sentence(error: Exception) -> str:
+    """What to tell the user: our own sentence, or the system's with the file it is about."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror.lower()}: {error.filename}" if error.filename else error.strerror.lower()
+    return str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -9,11 +10,13 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from apps.pipeline.errors import DataError
+from apps.pipeline.whole_files import write_text
 
 RESULTS, CARD = "results.json", "README.md"
 FILES = {  # the artifacts, as keras_rnn.export names them
@@ -23,18 +26,25 @@ FILES = {  # the artifacts, as keras_rnn.export names them
     "litert_int8": "model_int8.tflite",
     "litert_full_int8": "model_full_int8.tflite",
 }
+SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"
 _APPS = Path(__file__).resolve().parents[1]
-_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "gensim", "scikit-learn")
 
 
-def write_beside(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    beside = path.with_name(f"{path.name}.partial")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+@dataclass(frozen=True)
+class Evaluation:
+    """What measuring an artifact found.
+
+    Attributes:
+        figures: for results.json: the metric, its value, over how many examples, of which data.
+        more: for those who ask for JSON.
+        text: for a person, after the figures.
+        details: what an app needs besides, to draw it.
+    """
+
+    figures: dict[str, Any]
+    more: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+    details: Any = None
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -62,20 +72,34 @@ def read_results_of(folder: Path, artifact: str) -> dict[str, Any]:
 def write_results(folder: Path, results: dict[str, Any]) -> None:
     """Writes results.json and the model card: the app's card.md, with tables of figures and of training."""
     card = (_APPS / results["app"] / "card.md").read_text(encoding="utf-8")
-    write_beside(folder / RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
-    write_beside(folder / CARD, card.format(figures=_figures(results), training=_training(results)))
+    write_text(folder / RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / CARD, card.format(figures=_figures(results), training=_training(results)))
 
 
-def record(folder: Path, artifact: str, measure: Callable[[], dict[str, Any]], command: str) -> dict[str, Any]:
-    """The figures that `measure` gives, written into results.json and the model card with the command that repeats it.
+def record(folder: Path, artifact: str, measure: Callable[[], Evaluation], command: str) -> Evaluation:
+    """What `measure` finds, its figures written into results.json and the model card with the command that repeats it.
 
     DataError, before anything is measured, if results.json doesn't list the artifact.
     """
     results = read_results_of(folder, artifact)
-    figures = measure()
-    results["artifacts"][artifact] |= figures | {"command": command}
+    evaluation = measure()
+    results["artifacts"][artifact] |= evaluation.figures | {"command": command}
     write_results(folder, results)
-    return figures
+    return evaluation
+
+
+@contextlib.contextmanager
+def new_folder(output: Path, app: str, how: dict[str, Any]) -> Iterator[Path]:
+    """A folder to write a model's files into, which are in `output` when all are there, with results.json, which has no
+    figures yet, and the model card.
+
+    how: how the model came about.
+    """
+    from keras_rnn import artifacts
+
+    with artifacts.placed_in(output) as folder:
+        yield folder
+        write_results(folder, {"app": app, "artifacts": list_artifacts(folder), "training": how})
 
 
 def list_artifacts(folder: Path) -> dict[str, Any]:
@@ -114,7 +138,7 @@ def metrics_in_words(figures: dict[str, Any]) -> str:
     return ", ".join(f"{name} {f'{value:.4f} {unit}' if unit else f'{value:.2%}'}" for name, value in metrics.items())
 
 
-def environment(packages: Sequence[str] = _PACKAGES) -> dict[str, Any]:
+def environment(packages: Sequence[str]) -> dict[str, Any]:
     """Versions of those packages that are installed, and hardware, for results.json."""
     installed = {name: _version(name) for name in packages}
     return {
@@ -136,6 +160,13 @@ def gpu() -> str | None:
 def command() -> str:
     """The command that runs, as a user would type it."""
     return shlex.join(["python", "-m", f"apps.{Path(sys.argv[0]).parent.name}", *sys.argv[1:]])
+
+
+def evaluation_command(app: str, folder: Path, artifact: str, *more: str) -> str:
+    """What a user types to repeat an evaluation of one of an app's artifacts; more: other flags."""
+    words = ["python", "-m", f"apps.{app}", "evaluate", "--artifact", artifact]
+    words += [] if folder.resolve() == SHIPPED / app else ["--model", str(folder)]
+    return shlex.join([*words, *more])
 
 
 def _version(package: str) -> str | None:

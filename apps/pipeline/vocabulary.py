@@ -15,6 +15,9 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
+from apps.pipeline.errors import DataError
+
+FILE = "vocabulary.json"
 PADDING, UNKNOWN = 0, 1  # the first two ids of every vocabulary; words start at 2
 FIRST_WORD = 2
 
@@ -141,24 +144,27 @@ class Vocabulary:
         first = tf.where(ids[:, :1] == PADDING, UNKNOWN, ids[:, :1])
         return tf.concat([first, ids[:, 1:]], axis=1)
 
-    def save(self, path: Path) -> None:
-        """Writes the words, the labels and the rules that make tokens, as JSON in UTF-8."""
+    def save(self, folder: Path) -> None:
+        """Writes vocabulary.json: the words, the labels and the rules that make tokens."""
         content = {"labels": self.labels, "keep_last": self.keep_last, "rules": RULES, "words": self.words}
-        Path(path).write_text(json.dumps(content, ensure_ascii=False, indent=0), encoding="utf-8")
+        (Path(folder) / FILE).write_text(json.dumps(content, ensure_ascii=False, indent=0), encoding="utf-8")
 
     @classmethod
-    def load(cls, path: Path) -> Vocabulary:
-        """Reads what `save` wrote; ValueError if the file is damaged or was made by other rules than today's."""
+    def load(cls, folder: Path) -> Vocabulary:
+        """What `save` wrote into a model's folder; DataError if there is none, or it is damaged or of other rules."""
+        path = Path(folder) / FILE
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
             known_rules = content["rules"] == RULES
             vocabulary = cls(content["words"], content["keep_last"], content["labels"])
+        except FileNotFoundError:
+            raise DataError(f"expected a trained model in {folder}, got no {FILE} there") from None
         except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(
+            raise DataError(
                 f"expected a vocabulary as `train` writes it in {path}, got a damaged file ({error})"
             ) from None
         if not known_rules:
-            raise ValueError(
+            raise DataError(
                 f"expected the rules of this version in {path}, got others: train or export the model again"
             )
         return vocabulary

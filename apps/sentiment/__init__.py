@@ -5,4 +5,10 @@
 The network: embedding -> bidirectional LSTM -> its mean and maximum over time and the embedding's mean -> dense 64 ->
 logit. It learns in stages, each of which `train --resume` takes up again: word vectors; the labels; then the labels
 together with opinions of the texts that have none.
+
+From Python: `from apps import sentiment; sentiment.load().classify("A warm, funny film.")`.
 """
+
+from apps.sentiment.use import Answer, Classifier, load
+
+__all__ = ["Answer", "Classifier", "load"]

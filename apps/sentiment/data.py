@@ -1,4 +1,4 @@
-"""Texts and their labels: IMDB and the user's own files, read, checked and split."""
+"""Texts and their labels: IMDB's, or those of the user's own file, read and checked."""
 
 from __future__ import annotations
 
@@ -10,35 +10,16 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, Self, TypeVar
+from typing import ClassVar
 
 import numpy as np
 
-from apps.corpora.prepared import Corpus, prepared_batches
+from apps.corpora import imdb
 from apps.pipeline.errors import DataError, summary
+from apps.pipeline.splits import split
 
-_IMDB = "imdb_reviews/plain_text:1.0.0"
-_IMDB_ARCHIVE = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"  # where tensorflow-datasets gets it
-_IMDB_SIZES = {"train": 25_000, "test": 25_000, "unsupervised": 50_000}
 _FILE_TYPES = {".csv": ",", ".tsv": "\t", ".jsonl": None, ".ndjson": None}  # extension: what separates the fields
 _COLUMNS = ("text", "label")
-
-
-class LabelledData(Protocol):
-    """What `split` needs to know of examples and their classes, `names[labels[i]]`."""
-
-    kind: ClassVar[str]
-    labels: np.ndarray
-    names: tuple[str, ...]
-
-    def __len__(self) -> int: ...
-
-    def identities(self) -> list[str]: ...
-
-    def part(self, chosen: np.ndarray) -> Self: ...
-
-
-Labelled = TypeVar("Labelled", bound=LabelledData)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,31 +51,20 @@ class LabelledTexts:
         return digest.hexdigest()
 
 
-def imdb(split: str) -> LabelledTexts:
-    """The 25,000 film reviews of the split "train" or "test" (Maas et al. 2011), half of them positive, sorted by text.
-
-    The first call downloads 84 MB. DataError if that fails or what is on disk is damaged.
-    """
-    if split not in ("train", "test"):
-        raise ValueError(f"expected the split 'train' or 'test', got {split!r}")
-    examples = sorted(_imdb_examples(split))
-    labels = np.array([label for _, label in examples], np.int32)
-    return LabelledTexts([text for text, _ in examples], labels, ("negative", "positive"))
-
-
-def imdb_unlabelled() -> list[str]:
-    """The 50,000 film reviews that have no label (Maas et al. 2011), sorted; otherwise as `imdb`."""
-    return sorted(text for text, _ in _imdb_examples("unsupervised"))
+def load_data(path: Path | None, seed: int) -> tuple[LabelledTexts, LabelledTexts, LabelledTexts, list[str]]:
+    """-> train, validation, test and texts without a label: IMDB, or the file at `path`, of which a tenth each is
+    validation and test."""
+    if path is None:
+        train, validation = split(reviews("train"), 0.1, seed)
+        return train, validation, reviews("test"), imdb.unlabelled()
+    train, test = split(labelled_file(path), 0.1, seed)
+    train, validation = split(train, 0.1, seed + 1)
+    return train, validation, test, []
 
 
-def _imdb_examples(split: str) -> list[tuple[str, int]]:
-    """The texts and labels (0 negative, 1 positive, -1 none) of a split, in the order of the file."""
-    batches = prepared_batches(Corpus(_IMDB, "IMDB reviews", (_IMDB_ARCHIVE,), _IMDB_SIZES), split)
-    return [
-        (text.decode("utf-8"), label)
-        for batch in batches
-        for text, label in zip(batch["text"], batch["label"].tolist(), strict=True)
-    ]
+def reviews(part: str) -> LabelledTexts:
+    """IMDB's of the split "train" or "test"; see `imdb.labelled`."""
+    return LabelledTexts(*imdb.labelled(part), imdb.LABELS)
 
 
 def labelled_file(path: str | Path) -> LabelledTexts:
@@ -220,30 +190,3 @@ def _check_columns(columns: list[str], place: str) -> None:
             raise DataError(
                 f"{place}: expected one column {name!r}, got {columns.count(name)}; the columns are {listed}"
             )
-
-
-def split(data: Labelled, fraction: float, seed: int = 0) -> tuple[Labelled, Labelled]:
-    """(the rest, about `fraction` of the data), both in the data's order.
-
-    An example's side depends on nothing but the example and the seed: equal ones stay together, and neither the order
-    nor the other examples matter.
-
-    Raises:
-        DataError: a side would lack a label.
-    """
-    if not 0 < fraction < 1:
-        raise ValueError(f"expected a fraction between 0 and 1, got {fraction}")
-
-    def position(key: str) -> float:
-        return int.from_bytes(hashlib.sha256(json.dumps([seed, key]).encode()).digest()[:6]) / 2**48
-
-    held_out = np.array([position(key) < fraction for key in data.identities()], bool)
-    for chosen in (~held_out, held_out):
-        counts = np.bincount(data.labels[chosen], minlength=len(data.names))
-        if not counts.all():
-            found = " and ".join(f"{count} {name!r}" for name, count in zip(data.names, counts, strict=True))
-            raise DataError(
-                f"expected {data.kind} of every label in both parts when {fraction:g} of {len(data):,} {data.kind} are "
-                f"held out, got {found} in one: add {data.kind} or change the fraction"
-            )
-    return data.part(~held_out), data.part(held_out)

@@ -1,17 +1,25 @@
-"""Learning from labels: a pretrained classifier of texts is fine-tuned, and texts without a label get an opinion."""
+"""The stages of learning: word vectors, the labels, then the labels together with opinions of unlabelled texts."""
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.pipeline.training import AdamW, Batches, Fitted, accuracy, cosine_with_warm_up, fit, grouped_by_length, padded
-from apps.pipeline.vocabulary import PADDING, UNKNOWN
+from apps.pipeline import training
+from apps.pipeline.batches import Batches, grouped_by_length, padded, times_over
+from apps.pipeline.runs import Run, Stage
+from apps.pipeline.vocabulary import PADDING, UNKNOWN, Vocabulary
+from apps.pipeline.word_vectors import pretrain_embedding
+from apps.sentiment.language_model import pretrain_bidirectional
+from apps.sentiment.opinions import second_opinions
+
+WORD_VECTORS = ("seed", "words", "units", "word_vector_epochs")  # of the recipe: what decides this stage
+LANGUAGE_MODEL = {"learning_rate": 3e-3, "weight_decay": 0.0, "warm_up": 0.05, "keep": "val_loss"}  # of its recipe
+SMALLEST_EPOCH = 250  # batches: an epoch goes over fewer texts several times, or it would be too short to judge
 
 Texts = tuple[Sequence[np.ndarray], np.ndarray]  # the ids of each text, and the probability of its second label
 
@@ -19,7 +27,7 @@ Texts = tuple[Sequence[np.ndarray], np.ndarray]  # the ids of each text, and the
 def text_batches(texts: Texts, batch_size: int, unknown_rate: float, seed: int, shuffle: bool) -> Batches:
     """Batches of (ids int32 (batch, time), probabilities float32 (batch, 1)), grouped by length.
 
-    unknown_rate: how many of the words become unknown ones, others each epoch.
+    unknown_rate: the part of the words that become unknown, drawn anew each epoch.
     """
     rows, targets = texts[0], np.asarray(texts[1], np.float32)[:, None]
 
@@ -33,90 +41,79 @@ def text_batches(texts: Texts, batch_size: int, unknown_rate: float, seed: int, 
     return Batches(draw, assemble, signature, seed)
 
 
-def fine_tune(
-    model: keras.Model,
-    texts: Texts,
-    validation: Texts,
-    checkpoint: Path,
-    *,
-    epochs: int,
-    batch_size: int,
-    unknown_rate: float,
-    settings: dict,
-    resume: bool,
-) -> Fitted:
+@keras.saving.register_keras_serializable(package="keras_rnn_apps")
+def accuracy(targets, logits):
+    """The part of the logits that lie on their target's side; targets are probabilities, (batch, 1)."""
+    return keras.ops.cast(keras.ops.equal(targets > 0.5, logits > 0.0), "float32")
+
+
+def pretrain(model: keras.Model, sequences: Sequence[np.ndarray], vocabulary: Vocabulary, run: Run) -> None:
+    """Gives `model` word vectors, then, if the recipe says so, trains it as two language models."""
+    embedding, bidirectional = model.get_layer("embedding"), model.get_layer("bidirectional")
+    epochs = run.recipe.word_vector_epochs
+    stage = run.stage("word_vectors", WORD_VECTORS, epochs=epochs)
+    run.finished("word vectors", pretrain_embedding(embedding, sequences, vocabulary, stage), epochs)
+    if not run.recipe.language_model_epochs:
+        return
+    fields = (*WORD_VECTORS, "language_model_epochs")
+    stage = run.stage("language_model", fields, **LANGUAGE_MODEL, epochs=run.recipe.language_model_epochs)
+    fitted = pretrain_bidirectional(embedding, bidirectional, sequences, stage)
+    if fitted.interrupted:
+        raise KeyboardInterrupt
+    result = f"validation loss {fitted.kept['val_loss']:.3f} nats (sampled)"
+    run.finished("language models", fitted.seconds, len(fitted.history), result)
+
+
+def learn_labels(
+    model: keras.Model, sequences: Sequence[np.ndarray], labels: np.ndarray, validation_labels: np.ndarray, run: Run
+) -> training.Fitted:
+    """The labels, then the labels and opinions of the other texts -> the epochs of both.
+
+    sequences: ids of the texts with `labels`, then of those to validate with, then of those without a label.
+    """
+    recipe = run.recipe
+    rows = [row[-recipe.keep_last :] for row in sequences]
+    labelled, rest = rows[: len(labels)], rows[len(labels) :]
+    validation, unlabelled = (rest[: len(validation_labels)], validation_labels), rest[len(validation_labels) :]
+    fields = [field.name for field in dataclasses.fields(recipe)]
+    times = times_over(len(labelled), recipe.batch_size, SMALLEST_EPOCH)
+    stage = run.stage("labels", [name for name in fields if name != "student_epochs"])
+    fitted = fine_tune(model, (labelled * times, np.tile(labels, times)), validation, stage)
+    report(run, "labels", fitted)
+    if unlabelled and recipe.student_epochs and not fitted.interrupted:
+        teacher = model.get_weights()
+        try:
+            opinions = second_opinions(model, (labelled, labels), unlabelled)
+            everything = labelled + unlabelled, np.concatenate([labels, opinions])
+            stage = run.stage("labels and opinions", fields, epochs=recipe.student_epochs)
+            last = fine_tune(model, everything, validation, stage)
+            report(run, "labels and opinions", last)
+            fitted = dataclasses.replace(last, history=fitted.history + last.history)
+        except KeyboardInterrupt:  # before the student has finished an epoch
+            model.set_weights(teacher)
+            fitted = dataclasses.replace(fitted, interrupted=True)
+    return fitted
+
+
+def report(run: Run, stage: str, fitted: training.Fitted) -> None:
+    """Tells what one of the stages with labels has reached."""
+    result = f"validation accuracy {fitted.kept['val_accuracy']:.2%}"
+    run.finished(stage, fitted.seconds, len(fitted.history), result)
+
+
+def fine_tune(model: keras.Model, texts: Texts, validation: Texts, stage: Stage) -> training.Fitted:
     """Trains all of `model`, ids (batch, time) -> logit of the second label (batch, 1), and keeps the best epoch.
 
     Layers called "embedding" and "bidirectional" learn more slowly than those after them.
     """
-    batches = text_batches(texts, batch_size, unknown_rate, settings["seed"], shuffle=True)
-    optimizer = AdamW(
-        cosine_with_warm_up(1.5e-3, len(batches) * epochs),
-        weight_decay=0.01,
-        global_clipnorm=1.0,
-        factors={"embedding": 0.5, "bidirectional": 0.7},
-    )
-    optimizer.exclude_from_weight_decay(var_names=["embedding"])
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=[accuracy], jit_compile=False)  # XLA would compile for every length
-    return fit(
+    recipe = stage.recipe
+    return training.learn(
         model,
-        batches,
-        text_batches(validation, batch_size, 0.0, 0, shuffle=False),
-        checkpoint,
-        epochs=epochs,
-        settings=settings,
-        monitor="val_accuracy",
-        resume=resume,
-        log_folder=checkpoint.parent / "logs" / checkpoint.stem,
+        text_batches(texts, recipe.batch_size, recipe.unknown_rate, recipe.seed, shuffle=True),
+        text_batches(validation, recipe.batch_size, 0.0, 0, shuffle=False),
+        stage,
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[accuracy],
+        factors={"embedding": 0.5, "bidirectional": 0.7},
+        without_decay=["embedding"],
     )
-
-
-def second_opinions(
-    model: keras.Model, labelled: Texts, unlabelled: Sequence[np.ndarray], batch_size: int = 128
-) -> np.ndarray:
-    """Probabilities of the second label, float64 (texts,): the mean log-odds of `model` and of a linear classifier.
-
-    They err on different texts, so their mean is right more often than either.
-    """
-    order = np.argsort([len(row) for row in unlabelled], kind="stable")
-    logits = np.zeros(len(unlabelled))
-    call = tf.function(lambda ids: model(ids, training=False), input_signature=[tf.TensorSpec((None, None), tf.int32)])
-    for start in range(0, len(order), batch_size):
-        part = order[start : start + batch_size]
-        logits[part] = call(padded([unlabelled[index] for index in part])).numpy()[:, 0]
-    logits += WordPairClassifier(*labelled).logits(unlabelled)
-    return 1.0 / (1.0 + np.exp(-logits / 2.0))
-
-
-class WordPairClassifier:
-    """Logistic regression on tf-idf of words and pairs, each scaled by its naive-Bayes log-count ratio.
-
-    Wang and Manning 2012, "Baselines and bigrams: simple, good sentiment and topic classification".
-
-    Args:
-        sequences: ids of each text.
-        labels: 0 or 1, (texts,).
-    """
-
-    def __init__(self, sequences: Sequence[np.ndarray], labels: np.ndarray):
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-
-        self._vectorizer = TfidfVectorizer(analyzer=_words_and_pairs, min_df=3, sublinear_tf=True)
-        features = self._vectorizer.fit_transform(sequences)
-        present = features > 0
-        counts = np.stack([np.asarray(present[labels == label].sum(axis=0)).ravel() + 1.0 for label in (0, 1)])
-        negative, positive = np.log(counts / counts.sum(axis=1, keepdims=True))
-        self._ratios = positive - negative
-        self._regression = LogisticRegression(C=40.0, max_iter=200).fit(features.multiply(self._ratios).tocsr(), labels)
-
-    def logits(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
-        """Log-odds of label 1, float64 (texts,)."""
-        features = self._vectorizer.transform(sequences).multiply(self._ratios).tocsr()
-        return self._regression.decision_function(features)
-
-
-def _words_and_pairs(sequence: np.ndarray) -> list[str]:
-    words = [str(number) for number in sequence]
-    return words + [f"{first} {second}" for first, second in itertools.pairwise(words)]

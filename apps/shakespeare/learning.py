@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.pipeline.training import AdamW, Batches, Fitted, cosine_with_warm_up, fit
-from apps.shakespeare.stepping import WINDOW
+from apps.pipeline import training
+from apps.pipeline.batches import Batches
+from apps.pipeline.runs import Run
+from apps.shakespeare.evaluation import WINDOW
 from apps.shakespeare.symbols import UNKNOWN
 from keras_rnn.interface import Interface
 from keras_rnn.streaming import Stream, reading
 
 SHORTEST_EPOCH = 100  # batches: a short text is read several times before it is validated
 LONGEST_EPOCH = 2000  # a text of gigabytes is validated more often than once
-REACH = 0.07  # of all steps: how far back the moving average of weights reaches at most
 VALIDATED = 1 << 18  # symbols at most
-PATIENCE = 5  # epochs
 
 
 def window_batches(ids: np.ndarray, window: int, batch_size: int, sampling: str, unknown_rate: float, seed: int):
@@ -98,55 +96,21 @@ class WindowReader(keras.Model):
         return logits
 
 
-def learn_text(
-    network: keras.Model,
-    train: np.ndarray,
-    validation: np.ndarray,
-    checkpoint: Path,
-    *,
-    epochs: int,
-    batch_size: int,
-    window: int,
-    sampling: str,
-    learning_rate: float,
-    weight_decay: float,
-    clip: float,
-    averaging: float,
-    unknown_rate: float,
-    settings: dict,
-    resume: bool,
-) -> Fitted:
+def learn_text(network: keras.Model, train: np.ndarray, validation: np.ndarray, run: Run) -> training.Fitted:
     """Trains `network`, ids -> logits of the ids that follow, and keeps the epoch that validates best.
 
-    Args:
-        train, validation: ids, int32 (symbols,).
-        learning_rate: at its highest; it climbs for a twentieth of the steps and falls to 0 along a cosine.
-        clip: the largest norm of all gradients together.
-        averaging: momentum of the moving average of the weights, which validates; less in a short training.
+    train, validation: ids, int32 (symbols,).
     """
-    batches = window_batches(train, window, batch_size, sampling, unknown_rate, settings["seed"])
-    steps = len(batches) * epochs
-    optimizer = AdamW(
-        cosine_with_warm_up(learning_rate, steps, 0.05),
-        weight_decay=weight_decay,
-        global_clipnorm=clip,
-        use_ema=True,
-        ema_momentum=min(averaging, 1.0 - 1.0 / max(1.0, REACH * steps)),
-    )
-    reader = WindowReader(network, batch_size)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    reader.compile(optimizer, loss, jit_compile=False)
-    fitted = fit(
-        reader,
-        batches,
+    recipe = run.recipe
+    fitted = training.learn(
+        WindowReader(network, recipe.batch_size),
+        window_batches(train, recipe.window, recipe.batch_size, recipe.sampling, recipe.unknown_rate, recipe.seed),
         validation_batches(validation),
-        checkpoint,
-        epochs=epochs,
-        settings=settings,
-        patience=PATIENCE,
-        resume=resume,
-        log_folder=checkpoint.parent / "logs" / checkpoint.stem,
+        run.stage("text"),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     for logs in fitted.history:
         logs["perplexity"], logs["val_perplexity"] = np.exp(logs["loss"]), np.exp(logs["val_loss"])
+    result = f"validation {fitted.kept['val_loss']:.4f} nats a symbol in windows of {WINDOW}"
+    run.finished("text", fitted.seconds, len(fitted.history), result)
     return fitted

@@ -13,7 +13,6 @@ from apps.pipeline.publishing import FILES
 from apps.shakespeare.symbols import Symbols
 
 States = dict[str, np.ndarray]
-WINDOW = 256  # symbols, from a zero state: how others measure
 
 
 class Stepper:
@@ -58,46 +57,3 @@ class Stepper:
 
     def _another_vocabulary(self) -> DataError:
         return DataError(f"expected the vocabulary that {self._path} was made with beside it, got another")
-
-
-def nats(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The negative logarithm of the probability of each target: logits (rows, ids), targets (rows,) -> (rows,)."""
-    logits = logits.astype(np.float64)
-    logits -= logits.max(axis=-1, keepdims=True)
-    chosen = np.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
-    return np.log(np.exp(logits).sum(axis=-1)) - chosen
-
-
-def nats_in_windows(step: Stepper, ids: np.ndarray, window: int = WINDOW) -> np.ndarray:
-    """Of every symbol but the first, (symbols - 1,), each window of predictions from a zero state.
-
-    window 3:   reads  a b c | d e f | g        The last window may be shorter; nothing is left out.
-                says   b c d | e f g | h
-    """
-    from tqdm import tqdm
-
-    result = np.zeros(len(ids) - 1)
-    starts = np.arange(0, len(result), window)
-    for first in tqdm(range(0, len(starts), step.rows), "windows", disable=None):
-        rows = starts[first : first + step.rows]
-        states = step.zeros(len(rows))
-        for place in range(window):
-            going = rows + place < len(result)  # all but, at the end, the last
-            if not going.all():
-                rows, states = rows[going], {name: state[going] for name, state in states.items()}
-            if not len(rows):
-                break
-            logits, states = step(ids[rows + place], states)
-            result[rows + place] = nats(logits, ids[rows + place + 1])
-    return result
-
-
-def nats_in_one_pass(step: Stepper, ids: np.ndarray) -> np.ndarray:
-    """Of every symbol but the first, (symbols - 1,), the state carried on from the first symbol to the last."""
-    from tqdm import tqdm
-
-    result, states = np.zeros(len(ids) - 1), step.zeros()
-    for place in tqdm(range(len(result)), "one pass", disable=None):
-        logits, states = step(ids[place : place + 1], states)
-        result[place] = nats(logits, ids[place + 1 : place + 2])[0]
-    return result

@@ -12,23 +12,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from apps.pipeline import chinese_words
+from apps.pipeline.errors import DataError
+from apps.pipeline.text_files import CLEAN, MARK, clean
+
 UNKNOWN = 0  # the id of every symbol that training hasn't seen; it is read, and never written
 LEVELS = ("char", "word")
+START = "\n"  # what an empty prompt counts as
 BOUNDARY = "\u200b"  # Unicode's zero-width space: where a Chinese word ends; it is no symbol itself
-_MARK = "\x1f"
 _ALPHABETIC = "0-9A-Za-zªµºÀ-ÖØ-öø-῿"
 _HAN = "㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff"
 # A word has the space before it: " To be" and " or not" are two symbols each. Any other character is one by itself.
 WORD = f" ?[{_ALPHABETIC}]+(?:['’][{_ALPHABETIC}]+)*| ?[{_HAN}]+|(?s:.)"
-_CLEAN = (("\r\n?", "\n"), (_MARK, ""))
-
-
-def clean(text: str) -> str:
-    """What of a text is read: line breaks are \\n, the bytes of a lone surrogate U+FFFD, and there is no U+001F."""
-    text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    for pattern, replacement in _CLEAN:
-        text = re.sub(pattern, replacement, text)
-    return text
 
 
 def split(text: str, level: str) -> list[str]:
@@ -46,27 +41,7 @@ def cut_chinese(text: str) -> str:
     """The text with a BOUNDARY between its Chinese words, by jieba; a text without such characters as it is."""
     if not re.search(f"[{_HAN}]", text):
         return text
-    jieba = _jieba()
-    return re.sub(f"[{_HAN}]+", lambda run: BOUNDARY.join(jieba.cut(run[0])), text)
-
-
-def _jieba():
-    import logging
-    import warnings
-
-    from apps.pipeline.errors import DataError
-
-    try:
-        with warnings.catch_warnings():  # of its syntax, in Pythons newer than it
-            warnings.simplefilter("ignore")
-            import jieba
-    except ModuleNotFoundError as error:
-        raise DataError(
-            "expected the package jieba, which cuts Chinese text into words, got none: install it with "
-            "pip install '.[chinese]' in the project's folder, or take --level char"
-        ) from error
-    jieba.setLogLevel(logging.WARNING)
-    return jieba
+    return re.sub(f"[{_HAN}]+", lambda run: BOUNDARY.join(chinese_words.cut(run[0])), text)
 
 
 @dataclass(frozen=True)
@@ -107,12 +82,12 @@ class Symbols:
         import tensorflow as tf
 
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-        for pattern, replacement in _CLEAN:
+        for pattern, replacement in CLEAN:
             texts = tf.strings.regex_replace(texts, pattern, replacement)
         if self.level == "char":
             symbols = tf.strings.unicode_split(texts, "UTF-8")
         else:
-            symbols = tf.strings.split(tf.strings.regex_replace(texts, f"({WORD})", f"\\1{_MARK}"), _MARK)
+            symbols = tf.strings.split(tf.strings.regex_replace(texts, f"({WORD})", f"\\1{MARK}"), MARK)
             symbols = tf.ragged.boolean_mask(symbols, (symbols != "") & (symbols != BOUNDARY))
         return symbols.with_flat_values(tf.cast(self.table.lookup(symbols.flat_values), tf.int32))
 
@@ -132,8 +107,6 @@ class Symbols:
     @classmethod
     def load(cls, folder: Path) -> Symbols:
         """The symbols of a model's folder; DataError if there are none or the file is damaged."""
-        from apps.pipeline.errors import DataError
-
         path = folder / "vocabulary.json"
         try:
             about = json.loads(path.read_text(encoding="utf-8"))

@@ -8,10 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from apps.pipeline.errors import DataError
-from apps.pipeline.publishing import write_beside
+from apps.pipeline.whole_files import write_text
 
 PADDING, START, END = 0, 1, 2  # the first ids of every alphabet; characters start at 3
 FIRST_CHARACTER = 3
@@ -117,7 +115,7 @@ class Alphabet:
             "longest_word": self.longest_word,
             "longest_answer": self.longest_answer,
         }
-        write_beside(Path(folder) / FILE, json.dumps(content, ensure_ascii=False, indent=0) + "\n")
+        write_text(Path(folder) / FILE, json.dumps(content, ensure_ascii=False, indent=0) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Alphabet:
@@ -138,11 +136,3 @@ class Alphabet:
                 f"expected an alphabet as `train` writes it in {path}, got another file ({type(error).__name__})"
             ) from None
         return alphabet
-
-
-def padded_answers(rows: Sequence[Sequence[int]], size: int) -> np.ndarray:
-    """Ids of several lengths -> int32 (batch, size), padded on the right."""
-    result = np.full((len(rows), size), PADDING, np.int32)
-    for target, row in zip(result, rows, strict=True):
-        target[: len(row)] = row
-    return result

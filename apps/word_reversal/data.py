@@ -1,17 +1,25 @@
-"""The user's pairs of strings: a file of two columns separated by a tab, read, checked and split."""
+"""What is learned: random strings and the same backwards, or the user's own pairs, read, checked and split."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from apps.corpora import imdb
 from apps.pipeline.errors import DataError
 from apps.pipeline.publishing import digest
 from apps.word_reversal.alphabet import Alphabet
+from apps.word_reversal.random_strings import CHARACTERS, DESCRIPTION, LONGEST, random_strings, side_of, uniform
 
-LONGEST = 200  # characters of a string
+LONGEST_STRING = 200  # characters of one of the user's
+TESTED = 10_000  # words, and as many random strings
 SMALLEST_SPLIT = 100  # pairs; fewer are all learned by heart, and validated and tested on themselves
 
 Pairs = list[tuple[str, str]]
@@ -42,9 +50,11 @@ def read_pairs(path: str | Path) -> Pairs:
                     f"{path}, line {number}: expected two columns separated by a tab, got {len(columns)}: {text[:40]!r}"
                 )
             for column in columns:
-                if not 1 <= len(column) <= LONGEST or "\0" in column:
+                if not 1 <= len(column) <= LONGEST_STRING or "\0" in column:
                     got = "a NUL character" if "\0" in column else f"{len(column):,}"
-                    raise DataError(f"{path}, line {number}: expected 1 to {LONGEST} characters in a column, got {got}")
+                    raise DataError(
+                        f"{path}, line {number}: expected 1 to {LONGEST_STRING} characters in a column, got {got}"
+                    )
             found.setdefault(tuple(columns))
     if not found:
         raise DataError(f"{path}: expected pairs, two columns separated by a tab, got none")
@@ -79,3 +89,61 @@ def alphabet_of(pairs: Pairs) -> Alphabet:
 def fingerprint(pairs: Sequence[tuple[str, str]]) -> str:
     """SHA-256, as hexadecimal digits, of the pairs in order."""
     return digest("".join(json.dumps(pair) + "\n" for pair in pairs).encode())
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is learned: the user's pairs, or random strings, for which `train` and `validation` are None."""
+
+    alphabet: Alphabet
+    train: Pairs | None
+    validation: Pairs | None
+    tests: dict[str, Pairs]  # by the names of their metrics
+
+    def fingerprint(self) -> str:
+        return "random strings" if self.train is None else fingerprint(self.train)
+
+
+def load_data(path: Path | None) -> Data:
+    """Random strings and the tests of reversal, or the pairs in the file `path`.
+
+    Without the film reviews, which the English words come from, the random strings are the only test.
+    """
+    if path is not None:
+        pairs = read_pairs(path)
+        train, validation, test = split_pairs(pairs)
+        return Data(alphabet_of(pairs), train, validation, {"exact match": test})
+    try:
+        tests = load_tests()
+    except DataError as error:
+        print(f"English words won't be measured: {error}", flush=True)
+        tests = random_tests()
+    return Data(Alphabet(CHARACTERS, DESCRIPTION, LONGEST, LONGEST), None, None, tests)
+
+
+def english_words(count: int) -> list[str]:
+    """The most frequent words of IMDB's test reviews, lower-cased, of 3 to 24 letters a to z, that lie on the side
+    "test"; equally frequent ones in alphabetical order. What touches another letter, digit, apostrophe or hyphen isn't
+    a word."""
+    pattern = re.compile(rf"(?<![\w'-])[a-z]{{3,{LONGEST}}}(?![\w'-])")
+    counts = Counter(word for text in imdb.labelled("test")[0] for word in pattern.findall(text.lower()))
+    ranked = sorted(counts, key=lambda word: (-counts[word], word))
+    return [word for word in ranked if side_of(word) == "test"][:count]
+
+
+def random_tests() -> dict[str, Pairs]:
+    """Strings of the greatest length, of any characters."""
+    strings = random_strings("test", np.full(TESTED, LONGEST), np.random.default_rng(0), kinds=(uniform,))
+    return {f"exact match, random strings of {LONGEST} characters": backwards(strings)}
+
+
+def load_tests(path: Path | None = None) -> dict[str, Pairs]:
+    """What `evaluate` counts, by the names of the metrics: English words and random strings, or the user's pairs."""
+    if path is not None:
+        return {"exact match": read_pairs(path)}
+    return {"exact match, English words": backwards(english_words(TESTED)), **random_tests()}
+
+
+def backwards(words: Iterable[str]) -> Pairs:
+    """Each word and what it is from behind."""
+    return [(word, word[::-1]) for word in words]

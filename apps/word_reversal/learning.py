@@ -1,21 +1,23 @@
-"""Learning to translate words letter by letter: from pairs of strings, or from strings made anew in each epoch."""
+"""Learns to translate words letter by letter: from pairs of strings, or from random ones drawn afresh in each epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.pipeline.training import AdamW, Batches, Fitted, cosine_with_warm_up, fit, grouped_by_length, padded
+from apps.pipeline import training
+from apps.pipeline.batches import Batches, grouped_by_length, padded, times_over
+from apps.pipeline.runs import Run
 from apps.word_reversal.alphabet import END, PADDING, START, Alphabet
-from apps.word_reversal.data import Pairs
+from apps.word_reversal.data import Data, Pairs
+from apps.word_reversal.model import Recipe
 from apps.word_reversal.random_strings import LONGEST, random_strings
 
 SMALLEST_EPOCH = 40  # batches: an epoch goes over fewer pairs several times, or it would be too short to judge
-PATIENCE = 12  # epochs: at high learning rates the validation loss can rest for that long
+VALIDATION = 32  # batches of random strings
 _IDS = tf.TensorSpec((None, None), tf.int32)
 _SIGNATURE = ({"ids": _IDS, "previous": _IDS}, _IDS)
 
@@ -36,8 +38,8 @@ def as_arrays(pairs: Sequence[tuple[str, str]], alphabet: Alphabet) -> tuple[dic
 
 
 def string_batches(alphabet: Alphabet, batches: int, batch_size: int, seed: int, side: str) -> Batches:
-    """Batches of random strings of a side and the same backwards, other ones in each epoch; the longer, the more often:
-    each letter's place counts alike."""
+    """(string, reversed string) pairs from one side of the split, drawn afresh in each epoch. Longer strings are drawn
+    more often, so that every position is trained equally."""
     shortest = 1 if side == "training" else 3
     weights = np.arange(shortest, LONGEST + 1)
     count = batches * batch_size
@@ -53,7 +55,7 @@ def string_batches(alphabet: Alphabet, batches: int, batch_size: int, seed: int,
 def pair_batches(pairs: Pairs, alphabet: Alphabet, batch_size: int, seed: int, shuffle: bool) -> Batches:
     """Batches of the pairs; shuffled, an epoch is SMALLEST_EPOCH batches or more."""
     batch_size = min(batch_size, max(len(pairs), 8))
-    times = -(-SMALLEST_EPOCH * batch_size // len(pairs)) if shuffle else 1
+    times = times_over(len(pairs), batch_size, SMALLEST_EPOCH) if shuffle else 1
     lengths = np.tile([len(word) for word, _ in pairs], times)
 
     def assemble(indices: np.ndarray, _: np.random.Generator):
@@ -71,43 +73,24 @@ def exact_accuracy(targets, logits):
     return keras.ops.cast(keras.ops.all(right, axis=1), "float32")
 
 
-def learn_pairs(
-    model: keras.Model,
-    batches: Batches,
-    validation: Batches,
-    checkpoint: Path,
-    *,
-    epochs: int,
-    learning_rate: float,
-    weight_decay: float,
-    averaging: float,
-    settings: dict,
-    resume: bool,
-) -> Fitted:
-    """Trains `model`, {"ids", "previous"} -> logits (batch, time, symbols), and keeps the epoch that validates best.
+def batches_of(data: Data, recipe: Recipe) -> tuple[Batches, Batches]:
+    """To train and to validate with: of random strings, or of the user's pairs."""
+    if data.train is None:
+        training_strings = string_batches(data.alphabet, recipe.batches, recipe.batch_size, recipe.seed, "training")
+        return training_strings, string_batches(data.alphabet, VALIDATION, recipe.batch_size, recipe.seed, "validation")
+    shuffled = pair_batches(data.train, data.alphabet, recipe.batch_size, recipe.seed, shuffle=True)
+    return shuffled, pair_batches(data.validation, data.alphabet, recipe.batch_size, 0, shuffle=False)
 
-    Args:
-        learning_rate: at its highest; it climbs for a twentieth of the steps and falls to 0 along a cosine.
-        averaging: the part of all steps over which the moving average of the weights, which validates, reaches back.
-    """
-    steps = len(batches) * epochs
-    optimizer = AdamW(
-        cosine_with_warm_up(learning_rate, steps, 0.05),
-        weight_decay=weight_decay,
-        global_clipnorm=1.0,
-        use_ema=True,
-        ema_momentum=1.0 - 1.0 / max(1.0, averaging * steps),
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PADDING)
-    model.compile(optimizer, loss, metrics=[exact_accuracy], jit_compile=False)  # XLA would compile for every length
-    return fit(
+
+def learn_pairs(model: keras.Model, data: Data, run: Run) -> training.Fitted:
+    """Trains `model`, {"ids", "previous"} -> logits (batch, time, symbols), and keeps the epoch that validates best."""
+    fitted = training.learn(
         model,
-        batches,
-        validation,
-        checkpoint,
-        epochs=epochs,
-        settings=settings,
-        patience=PATIENCE,
-        resume=resume,
-        log_folder=checkpoint.parent / "logs" / checkpoint.stem,
+        *batches_of(data, run.recipe),
+        run.stage("letters"),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PADDING),
+        metrics=[exact_accuracy],
     )
+    result = f"validation exact match {fitted.kept['val_exact_accuracy']:.2%}"
+    run.finished("letters", fitted.seconds, len(fitted.history), result)
+    return fitted

@@ -12,17 +12,39 @@
 
 from __future__ import annotations
 
-import keras
+from dataclasses import dataclass
 
+from apps.pipeline import runs
 from apps.word_reversal.alphabet import PADDING
-from keras_rnn import LSTM
 
+NAME = "word_reversal"
 STATES = ("hidden", "memory")  # of the decoder
 
 
-def build_encoder(symbols: int, units: int, dropout: float) -> keras.Model:
+@dataclass(frozen=True)
+class Recipe(runs.Recipe):
+    """What decides a training run; the defaults are those of the shipped model."""
+
+    units: int = 128  # of each direction, of the decoder and of each letter
+    dropout: float = 0.0
+    epochs: int = 20
+    batches: int = 250  # of random strings, an epoch
+    warm_up: float = 0.05
+    averaging: float = 0.03
+    patience: int | None = 12  # at high learning rates the validation loss can plateau for that long
+
+
+FOR_PAIRS = {"epochs": 20, "batch_size": 32, "dropout": 0.2}
+QUICK = {"epochs": 8}
+
+
+def build_encoder(symbols: int, units: int, dropout: float):
     """ids int32 (batch, time), 0 = padding -> what attention looks at, `encoded` (batch, time, 3 * units), and the
     decoder's first states, each (batch, units)."""
+    import keras
+
+    from keras_rnn import LSTM
+
     ids = keras.Input((None,), dtype="int32", name="ids")
     letters = keras.layers.Embedding(symbols, units, mask_zero=True, name="letters")(ids)
     inputs = keras.layers.Dropout(dropout)(letters)
@@ -37,16 +59,20 @@ def build_encoder(symbols: int, units: int, dropout: float) -> keras.Model:
     return keras.Model(ids, {"encoded": encoded, **dict(zip(STATES, first, strict=True))}, name="encoder")
 
 
-def build_decoder(symbols: int, units: int, dropout: float) -> keras.Model:
+def build_decoder(symbols: int, units: int, dropout: float):
     """What the encoder got and gave, and what has been written before each step, previous int32 (batch, steps) ->
     logits (batch, steps, symbols), attention (batch, steps, time) and the last states.
 
     One step or all of an answer: the same layers.
     """
+    import keras
+
+    from keras_rnn import LSTM
+
     ids = keras.Input((None,), dtype="int32", name="ids")
     encoded = keras.Input((None, 3 * units), name="encoded")
     previous = keras.Input((None,), dtype="int32", name="previous")
-    first = [keras.Input((units,), name=name) for name in STATES]
+    first = [keras.Input((units,), name=NAME) for name in STATES]
     letters = keras.layers.Embedding(symbols, units, name="previous_letters")(previous)
     letters = keras.layers.Dropout(dropout)(letters)
     write = LSTM(units, return_sequences=True, return_state=True, name="write")
@@ -65,10 +91,12 @@ def build_decoder(symbols: int, units: int, dropout: float) -> keras.Model:
     return keras.Model(inputs, outputs, name="decoder")
 
 
-def build_translator(symbols: int, units: int, dropout: float, name: str) -> keras.Model:
+def build_model(symbols: int, units: int, dropout: float):
     """Both, to be trained with the right letters as `previous`: {"ids", "previous"} -> logits."""
+    import keras
+
     encoder, decoder = build_encoder(symbols, units, dropout), build_decoder(symbols, units, dropout)
     ids = keras.Input((None,), dtype="int32", name="ids")
     previous = keras.Input((None,), dtype="int32", name="previous")
     outputs = decoder({"ids": ids, "previous": previous, **encoder(ids)})
-    return keras.Model({"ids": ids, "previous": previous}, outputs["logits"], name=name)
+    return keras.Model({"ids": ids, "previous": previous}, outputs["logits"], name=NAME)

@@ -14,7 +14,7 @@ Step = Callable[[int, States], tuple[np.ndarray, np.ndarray, States]]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Found:
     """What was written, with the natural logarithm of its probability and where the decoder looked for each id.
 
     ids: the last is the end mark, unless the bound on the length came first.
@@ -29,12 +29,12 @@ class Answer:
     def finished(self) -> bool:
         return bool(self.ids) and self.ids[-1] == END
 
-    def continued(self, step: Step, width: int) -> list[Answer]:
+    def continued(self, step: Step, width: int) -> list[Found]:
         """Its `width` likeliest continuations by one id, the likeliest first; of equal ones the lower id's."""
         log_probabilities, attention, states = step(self.ids[-1] if self.ids else START, self.states)
         order = np.argsort(-log_probabilities[END:], kind="stable")[:width] + END  # never padding, nor the start mark
         return [
-            Answer(
+            Found(
                 (*self.ids, int(index)),
                 self.log_probability + float(log_probabilities[index]),
                 (*self.attention, attention),
@@ -44,7 +44,7 @@ class Answer:
         ]
 
 
-def beam_search(step: Step, states: States, width: int, longest: int) -> list[Answer]:
+def beam_search(step: Step, states: States, width: int, longest: int) -> list[Found]:
     """The likeliest answers of those that a beam of `width` meets, the likeliest first.
 
     An answer's probability is the product of its ids', without regard to its length.
@@ -55,11 +55,11 @@ def beam_search(step: Step, states: States, width: int, longest: int) -> list[An
         states: the first ones.
         longest: characters of an answer; the search ends there, whether an end mark came or not.
     """
-    beam = [Answer(states=states)]
+    beam = [Found(states=states)]
     for _ in range(longest):
         if all(answer.finished() for answer in beam):
             break
-        candidates: list[Answer] = []
+        candidates: list[Found] = []
         for answer in beam:
             candidates += [answer] if answer.finished() else answer.continued(step, width)
         beam = sorted(candidates, key=lambda answer: -answer.log_probability)[:width]

@@ -1,0 +1,62 @@
+"""The files of a trained model: the signature that takes texts, and LiteRT files that take features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.chinese_pos import sentences
+from apps.chinese_pos.data import TaggedText
+from apps.chinese_pos.lexicon import PLACES, Lexicon
+from apps.chinese_pos.model import NAME
+from apps.chinese_pos.use import load_lexicon
+from apps.pipeline import publishing
+from apps.pipeline.publishing import FILES
+
+ARTIFACTS = ("saved_model", "litert", "litert_float16", "litert_int8")
+TYPICAL = 8  # training sentences by which an export is checked
+PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "gensim", "snownlp", "jieba")  # figures may depend on
+
+
+def write(model, lexicon: Lexicon, output: Path, how: dict[str, Any], typical: Sequence[np.ndarray]) -> None:
+    """A trained model -> SavedModel, LiteRT files, lexicon, results without figures yet, and model card.
+
+    typical: features of sentences, by which the LiteRT files are compared with the model.
+    """
+    import tensorflow as tf
+
+    import keras_rnn
+    from apps.chinese_pos import in_graph
+    from keras_rnn import artifacts
+
+    lookup = in_graph.LexiconInGraph(lexicon)
+
+    def serve(text):
+        return {"tagged": in_graph.tag(text, lambda features: model(features, training=False), lookup)}
+
+    texts = [tf.TensorSpec((None,), tf.string, name="text")]
+    inputs = [{"features": features[None]} for features in typical]
+    with publishing.new_folder(output, NAME, how) as folder:
+        lexicon.save(folder / "vocabulary.json")
+        formats = [name for name in ARTIFACTS if name != "saved_model"]
+        keras_rnn.export(model, folder, formats=formats, length=sentences.LONGEST, inputs=inputs)
+        signatures = {"serving_default": artifacts.Signature(serve, texts)}
+        artifacts.saved_model(signatures, [model, *lookup.tables], folder / FILES["saved_model"])
+
+
+def typical_of(texts: Sequence[TaggedText], lexicon: Lexicon) -> list[np.ndarray]:
+    """The features of some texts' first sentences, each int32 (characters, FEATURES)."""
+    found = [sentences.read(text.text) for text in texts[:: max(1, len(texts) // TYPICAL)][:TYPICAL]]
+    return [lexicon.features(read.part(read.sentences()[0])) for read in found if len(read)]
+
+
+def load_trained(path: Path):
+    """(model, lexicon) of a model.keras that `train` wrote; DataError if it isn't one."""
+    from apps.pipeline import training
+
+    return training.load_trained(
+        path, NAME, load_lexicon, lambda model, lexicon: model.output_shape[-1] == len(PLACES) * len(lexicon.tags)
+    )

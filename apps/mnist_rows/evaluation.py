@@ -1,0 +1,80 @@
+"""The accuracy of each of a model's files, and what it confuses with what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from apps.mnist_rows.data import LabelledPictures
+from apps.mnist_rows.pictures import Labels
+from apps.pipeline import running
+from apps.pipeline.errors import DataError
+from apps.pipeline.publishing import FILES, Evaluation
+
+
+class Mistake(NamedTuple):
+    """A picture, (28, 28), with its class, the wrong answer and how probable that seemed."""
+
+    picture: np.ndarray
+    label: str
+    answer: str
+    probability: float
+
+
+class Confusion(NamedTuple):
+    """How often each class (row) got each answer (column), int (classes, classes), and the mistakes."""
+
+    matrix: np.ndarray
+    names: tuple[str, ...]
+    mistakes: list[Mistake]
+
+
+def evaluate(folder: Path, artifact: str, test: LabelledPictures) -> Evaluation:
+    """The accuracy of one of a folder's artifacts over all of `test`; its details are a Confusion."""
+    names = Labels.load(folder).names
+    if test.names != names:
+        raise DataError(f"expected the model's classes {', '.join(names)}, got {', '.join(test.names)}")
+    images = test.pictures.astype(np.float32) / 255
+    found = probabilities(folder, artifact, images)
+    answers = found.argmax(axis=1)
+    matrix = np.zeros((len(names), len(names)), int)
+    np.add.at(matrix, (test.labels, answers), 1)
+    wrong = np.flatnonzero(answers != test.labels)
+    mistakes = [Mistake(images[i], names[test.labels[i]], names[answers[i]], float(found[i].max())) for i in wrong]
+    figures = {"metric": "accuracy", "value": float(np.mean(answers == test.labels)), "examples": len(test)}
+    return Evaluation(
+        {"artifact": artifact, **figures, "data_sha256": test.fingerprint()},
+        {"classes": names, "confusion": matrix.tolist()},
+        "\n" + in_table(matrix, names),
+        Confusion(matrix, names, mistakes),
+    )
+
+
+def probabilities(folder: Path, artifact: str, images: np.ndarray, batch_size: int = 250) -> np.ndarray:
+    """Of each class for each picture, float32 (pictures, classes), by one of a folder's artifacts."""
+    from tqdm import tqdm
+
+    if artifact == "saved_model":
+        import tensorflow as tf
+
+        serve = running.load_saved_model(folder / FILES[artifact])
+        run = lambda image: serve(image=tf.constant(image))["probabilities"].numpy()  # noqa: E731
+    else:
+        litert = running.load_litert(folder, artifact)
+        run, batch_size = lambda image: litert(image=image)["probabilities"], 1
+    starts = tqdm(range(0, len(images), batch_size), artifact, disable=None)
+    return np.concatenate([run(images[start : start + batch_size]) for start in starts])
+
+
+def in_table(matrix: np.ndarray, names: Sequence[str]) -> str:
+    """A row for each class, a column for each answer; a dot is none."""
+    width = max(5, *(len(name) + 1 for name in names))
+    lines = [f"{'':>{width}}" + "".join(f"{name:>{width}}" for name in names) + "   answer"]
+    lines += [
+        f"{name:>{width}}" + "".join(f"{count or '.':>{width}}" for count in row)
+        for name, row in zip(names, matrix, strict=True)
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,122 @@
+"""A training run: its recipe, the stages it goes through, what each reports, and what it leaves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apps.pipeline import publishing
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network learns; an app's recipe adds what it is made of, and gives the defaults.
+
+    Attributes:
+        seed: the same one gives the same model on the same machine.
+        epochs: at most so many; the best one is kept.
+        learning_rate: at its highest; it climbs for the part `warm_up` of all steps and falls to 0 along a cosine.
+        averaging: the part of all steps, and `averaging_head` more, over which the moving average of the weights
+            reaches back, and at most over `averaging_steps`. With an average it is that which validates and is kept.
+            0: none.
+        clip: the largest norm of all gradients together.
+        keep: which of the logs says what epoch is best: the highest accuracy, the lowest of anything else.
+        patience: how many worse epochs end the training; None: it ends when all epochs are over.
+    """
+
+    seed: int = 1
+    epochs: int = 1
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+    warm_up: float = 0.1
+    clip: float = 1.0
+    averaging: float = 0.0
+    averaging_head: int = 0
+    averaging_steps: int | None = None
+    keep: str = "val_loss"
+    patience: int | None = 2
+
+    def reach(self, steps: int) -> float:
+        """How many steps the moving average of the weights reaches back in a training of so many; 0: there is none."""
+        if not self.averaging:
+            return 0.0
+        reach = max(1.0, self.averaging * (steps + self.averaging_head))
+        return reach if self.averaging_steps is None else min(reach, self.averaging_steps)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training run that is resumed by itself.
+
+    Attributes:
+        recipe: how it learns.
+        file: what it leaves behind, and with `resume` goes on from.
+        settings: what decides it; a file of other settings is refused.
+    """
+
+    recipe: Recipe
+    file: Path
+    settings: dict[str, Any]
+    resume: bool = False
+
+
+class Run:
+    """A training run of an app, with its folder `output`.
+
+    Args:
+        data: the fingerprint of what is trained on; a run on other data isn't resumed.
+    """
+
+    def __init__(self, app: str, recipe: Recipe, data: str, output: Path, resume: bool):
+        self.app, self.recipe, self.data, self.output, self.resume = app, recipe, data, output, resume
+        self.folder = output / "training"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.stages: list[dict[str, Any]] = []
+
+    def stage(self, name: str, fields: Sequence[str] | None = None, **changes: Any) -> Stage:
+        """The stage that leaves `name`.npz.
+
+        Args:
+            fields: those of the recipe that decide it; None: all.
+            changes: of the recipe, in this stage.
+        """
+        recipe = dataclasses.asdict(self.recipe)
+        settings = {"data": self.data} | {field: recipe[field] for field in recipe if fields is None or field in fields}
+        changed = dataclasses.replace(self.recipe, **changes)
+        return Stage(changed, self.folder / f"{name.replace(' ', '_')}.npz", settings, self.resume)
+
+    def finished(self, stage: str, seconds: float, epochs: int, result: str = "") -> None:
+        """Notes what a stage took and reached, and says so."""
+        self.stages.append({"stage": stage, "seconds": round(seconds, 1), "epochs": epochs, "result": result})
+        print(f"{stage}: {seconds / 60:.1f} minutes, {epochs} epochs {result}", flush=True)
+
+    def keep(self, model, fitted, metric: str, title: str) -> None:
+        """Leaves the trained model for `export`, and its history as a picture."""
+        from apps.pipeline import training
+
+        if fitted.interrupted:
+            print("\nStopped: writing the best model so far. Ctrl-C again leaves without.", flush=True)
+        training.plot_history(fitted.history, metric, self.folder / "history.png", title)
+        training.save_model(model, self.output / "model.keras")
+
+    def about(self, packages: Sequence[str]) -> dict[str, Any]:
+        """How the model came about, for results.json."""
+        how = {"command": publishing.command(), "recipe": dataclasses.asdict(self.recipe), "stages": self.stages}
+        return how | publishing.environment(packages)
+
+    def measure(
+        self, artifacts: Sequence[str], evaluate: Callable[[str], publishing.Evaluation], own_data: bool
+    ) -> None:
+        """Measures the artifacts, and writes the figures down with the command that repeats them.
+
+        own_data: of it only the command that trained knows what is held out.
+        """
+        for artifact in artifacts:
+            again = publishing.evaluation_command(self.app, self.output, artifact)
+            command = publishing.command() if own_data else again
+            evaluation = publishing.record(self.output, artifact, lambda name=artifact: evaluate(name), command)
+            print(publishing.in_words(evaluation.figures), flush=True)

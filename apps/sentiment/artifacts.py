@@ -1,0 +1,53 @@
+"""The files of a trained model: the signature that takes texts, and LiteRT files that take ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.pipeline import publishing
+from apps.pipeline.publishing import FILES
+from apps.pipeline.vocabulary import Vocabulary
+from apps.sentiment.model import NAME
+
+ARTIFACTS = tuple(FILES)
+TYPICAL = 50  # training texts by which an int8 file finds the ranges of its activations
+PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "gensim", "scikit-learn")  # that figures may depend on
+
+
+def write(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any], texts: Sequence[str]) -> None:
+    """A trained model -> SavedModel, LiteRT files, vocabulary, results without figures yet, and model card.
+
+    texts: what the model was trained on, some of which calibrate the fully quantised file.
+    """
+    import keras
+    import tensorflow as tf
+
+    import keras_rnn
+    from keras_rnn import artifacts
+
+    def serve(text):
+        logit = model(vocabulary.ids_in_graph(text), training=False)[:, 0]
+        return {"probability": tf.sigmoid(logit)}
+
+    logit = model.output[:, 0]
+    scorer = keras.Model(model.input, {"probability": keras.ops.sigmoid(logit), "logit": logit})
+    inputs = [{"ids": np.array([vocabulary.ids(text)], np.int32)} for text in texts[:TYPICAL]]
+    signatures = {"serving_default": artifacts.Signature(serve, [tf.TensorSpec((None,), tf.string, name="text")])}
+    formats = [name for name in ARTIFACTS if name != "saved_model"]
+    with publishing.new_folder(output, NAME, how) as folder:
+        vocabulary.save(folder)
+        keras_rnn.export(scorer, folder, formats=formats, length=vocabulary.keep_last, inputs=inputs)
+        artifacts.saved_model(signatures, [model, vocabulary.table], folder / FILES["saved_model"])
+
+
+def load_trained(path: Path):
+    """(model, vocabulary) of a model.keras that `train` wrote; DataError if it isn't one."""
+    from apps.pipeline import training
+
+    return training.load_trained(
+        path, NAME, Vocabulary.load, lambda model, words: model.get_layer("embedding").input_dim == len(words)
+    )

@@ -1,0 +1,78 @@
+"""The shipped model answers: LiteRT, without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from apps.pipeline import running
+from apps.pipeline.errors import DataError
+from apps.pipeline.publishing import FILES
+from apps.pipeline.vocabulary import UNKNOWN, Vocabulary, tokenize
+from apps.sentiment.model import NAME
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of a text; of one without a word: None.
+
+    Attributes:
+        probabilities: by label.
+        words: if they were asked for, each token that was read and how far it moves the log-odds of the second label.
+    """
+
+    text: str
+    label: str | None
+    probabilities: dict[str, float] | None
+    words: list[tuple[str, float]] | None = None
+
+
+class Classifier:
+    """A LiteRT file of a model's folder and the vocabulary beside it.
+
+    DataError if one is missing or damaged, or if they aren't of one model.
+    """
+
+    def __init__(self, folder: Path, artifact: str = "litert"):
+        self.vocabulary = Vocabulary.load(folder)
+        self._run, self._path = running.load_litert(folder, artifact), folder / FILES[artifact]
+
+    def classify(self, texts: str | Iterable[str], explain: bool = False) -> Answer | list[Answer]:
+        """The answer to a text, or a list of the answers to several.
+
+        explain: tell which words pushed the answer.
+        """
+        return running.one_or_many(lambda text: self._answer(text, explain), texts)
+
+    def _answer(self, text: str, explain: bool) -> Answer:
+        tokens = tokenize(text)[-self.vocabulary.keep_last :]
+        if not tokens:
+            return Answer(text, None, None)
+        ids = self.vocabulary.ids(text)
+        second = self.score(ids)["probability"]
+        probabilities = dict(zip(self.vocabulary.labels, (1.0 - second, second), strict=True))
+        words = list(zip(tokens, self.weights(ids), strict=True)) if explain else None
+        return Answer(text, self.vocabulary.labels[second > 0.5], probabilities, words)
+
+    def score(self, ids: Sequence[int]) -> dict[str, float]:
+        """The outputs of the model for the ids of one text, "logit" and "probability"."""
+        try:
+            outputs = self._run(ids=np.array([ids], np.int32))
+        except RuntimeError as error:  # an id that the model doesn't have
+            raise DataError(
+                f"expected the vocabulary that {self._path} was made with beside it, got another"
+            ) from error
+        return {name: float(value[0]) for name, value in outputs.items()}
+
+    def weights(self, ids: Sequence[int]) -> list[float]:
+        """How far each token moves the log-odds of the second label: what is lost when it becomes an unknown word."""
+        whole = self.score(ids)["logit"]
+        return [whole - self.score([*ids[:place], UNKNOWN, *ids[place + 1 :]])["logit"] for place in range(len(ids))]
+
+
+def load(folder: Path | str | None = None) -> Classifier:
+    """The model in a folder, by default the shipped one, ready to `classify`."""
+    return Classifier(running.folder_of(NAME, folder))

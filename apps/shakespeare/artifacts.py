@@ -1,0 +1,52 @@
+"""The files of a trained model: the signatures that take prompts, and LiteRT files that take a step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from apps.pipeline import publishing
+from apps.pipeline.publishing import FILES
+from apps.shakespeare.model import NAME
+from apps.shakespeare.symbols import Symbols
+
+ARTIFACTS = ("saved_model", "litert", "litert_float16", "litert_int8")
+PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "jieba")  # that figures may depend on
+
+
+def write(model, symbols: Symbols, output: Path, how: dict[str, Any]) -> None:
+    """A trained model -> SavedModel, LiteRT files, vocabulary, results without figures yet, and model card."""
+    import tensorflow as tf
+
+    import keras_rnn
+    from apps.shakespeare.in_graph import generate_in_graph
+    from keras_rnn import artifacts
+    from keras_rnn.interface import Interface
+
+    interface = Interface(model)
+    step = interface.step(None)
+
+    def generate(**inputs):
+        return {"text": generate_in_graph(step.function, interface.states, symbols, **inputs)}
+
+    types = {"prompt": tf.string, "length": tf.int32, "temperature": tf.float32, "seed": tf.int32}
+    types |= {"top_k": tf.int32, "top_p": tf.float32}
+    specs = [tf.TensorSpec((None,) if name == "prompt" else (), dtype, name=name) for name, dtype in types.items()]
+    signatures = {
+        "serving_default": artifacts.Signature(generate, specs[:4]),
+        "sample": artifacts.Signature(generate, specs),
+        "step": step,
+    }
+    with publishing.new_folder(output, NAME, how) as folder:
+        symbols.save(folder / "vocabulary.json")
+        keras_rnn.export(model, folder, formats=ARTIFACTS[1:], step=True)
+        artifacts.saved_model(signatures, [model, symbols.table], folder / FILES["saved_model"])
+
+
+def load_trained(path: Path):
+    """(model, symbols) of a model.keras that `train` wrote; DataError if it isn't one."""
+    from apps.pipeline import training
+
+    return training.load_trained(
+        path, NAME, Symbols.load, lambda model, symbols: model.output["logits"].shape[-1] == len(symbols)
+    )

@@ -1,0 +1,102 @@
+"""A text of any size -> ids on disk, and what of it is held out: Tiny Shakespeare, or the user's own files."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from apps.corpora import tiny_shakespeare
+from apps.pipeline.errors import DataError
+from apps.pipeline.text_files import pieces_of
+from apps.pipeline.whole_files import whole
+from apps.shakespeare.symbols import UNKNOWN, Symbols, most_frequent, split
+
+PIECE = 1 << 20  # ids in memory at once
+SHORTEST = 40  # symbols of a text, or there is nothing to validate with
+HELD_OUT = 0.1  # the last part of a text: the first half of it chooses, the second half tests
+MOST_EVALUATED = 1 << 20  # symbols of the user's own text: the pass from its first to its last takes a step for each
+Pieces = Callable[[], Iterable[str]]
+
+
+def load_data(paths: Sequence[Path], encoding: str | None, level: str, most: int | None, file: Path) -> EncodedText:
+    """The ids of Tiny Shakespeare, or of text files one after the other, on disk in `file`."""
+    if not paths:
+        return encode(lambda: [tiny_shakespeare.text()], level, most, file)
+    return encode(lambda: pieces_of(paths, encoding), level, most, file)
+
+
+def held_out(folder: Path, paths: Sequence[Path], encoding: str | None) -> list[np.ndarray]:
+    """What `evaluate` reads, as ids of the folder's vocabulary: both halves of the last tenth of Tiny Shakespeare, or
+    the beginning of the user's own text."""
+    symbols = Symbols.load(folder)
+    if not paths:
+        return [np.array(symbols.ids(part), np.int32) for part in tiny_shakespeare.held_out()]
+    ids: list[int] = []
+    for piece in pieces_of(paths, encoding):
+        ids += symbols.ids(piece)
+        if len(ids) > MOST_EVALUATED:
+            print(f"measured on the first {MOST_EVALUATED:,} symbols", file=sys.stderr)
+            break
+    return [np.array(ids[:MOST_EVALUATED], np.int32)]
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """A text's ids, int32 (symbols,), on disk, and where its parts begin: the last tenth is held out."""
+
+    ids: np.ndarray
+    symbols: Symbols
+    fingerprint: str  # SHA-256 of the text
+
+    @property
+    def train(self) -> np.ndarray:
+        return self.ids[: trained_on(len(self.ids))]
+
+    @property
+    def validation(self) -> np.ndarray:
+        """The first half of what is held out."""
+        return self.ids[len(self.train) : (len(self.ids) + len(self.train)) // 2]
+
+    @property
+    def test(self) -> np.ndarray:
+        """The second half, by which nothing is chosen."""
+        return self.ids[(len(self.ids) + len(self.train)) // 2 :]
+
+
+def trained_on(count: int) -> int:
+    """How many of a text's symbols are trained on: all but the last tenth."""
+    return int(count * (1 - HELD_OUT))
+
+
+def encode(pieces: Pieces, level: str, most: int | None, file: Path) -> EncodedText:
+    """Writes the ids of a text to `file`; its symbols are those of the part that is trained on, at most `most`.
+
+    Symbols are numbered as they come, and renumbered once it is known which there are.
+    """
+    numbers: dict[str, int] = {}
+    digest = hashlib.sha256()
+    with whole(file) as beside, open(beside, "wb") as target:
+        for piece in pieces():
+            digest.update(piece.encode("utf-8"))
+            row = [numbers.setdefault(symbol, len(numbers)) for symbol in split(piece, level)]
+            np.array(row, np.int32).tofile(target)
+    count = file.stat().st_size // np.dtype(np.int32).itemsize
+    if count < SHORTEST:
+        raise DataError(f"expected a text of {SHORTEST} symbols or more to learn from, got {count}")
+    ids = np.memmap(file, np.int32, "r+")
+    counts = np.zeros(len(numbers), np.int64)
+    end = trained_on(len(ids))
+    for start in range(0, end, PIECE):
+        counts += np.bincount(ids[start : min(start + PIECE, end)], minlength=len(numbers))
+    symbols = Symbols(level, most_frequent(list(numbers), counts, level, most))
+    final = np.full(len(numbers), UNKNOWN, np.int32)
+    final[[numbers[symbol] for symbol in symbols.symbols]] = np.arange(1, len(symbols))
+    for start in range(0, len(ids), PIECE):
+        ids[start : start + PIECE] = final[ids[start : start + PIECE]]
+    ids.flush()
+    return EncodedText(ids, symbols, digest.hexdigest())
