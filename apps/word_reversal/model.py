@@ -72,7 +72,7 @@ def build_decoder(symbols: int, units: int, dropout: float):
     ids = keras.Input((None,), dtype="int32", name="ids")
     encoded = keras.Input((None, 3 * units), name="encoded")
     previous = keras.Input((None,), dtype="int32", name="previous")
-    first = [keras.Input((units,), name=NAME) for name in STATES]
+    first = [keras.Input((units,), name=name) for name in STATES]
     letters = keras.layers.Embedding(symbols, units, name="previous_letters")(previous)
     letters = keras.layers.Dropout(dropout)(letters)
     write = LSTM(units, return_sequences=True, return_state=True, name="write")
