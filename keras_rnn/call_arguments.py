@@ -10,7 +10,10 @@ import tensorflow as tf
 def fitting_sequences(layer, sequences: tf.Tensor) -> tf.Tensor:
     """Sequences `(batch, time, features)` of any numbers, in the layer's compute dtype; what a graph doesn't know of
     their shape is known from the weights. ValueError if the features are others, or if there is no time step."""
-    sequences = tf.cast(tf.convert_to_tensor(sequences), layer.compute_dtype)
+    sequences = tf.convert_to_tensor(sequences)
+    if sequences.dtype == tf.string:
+        raise ValueError(f"{layer.name} expected sequences of numbers, got strings.")
+    sequences = tf.cast(sequences, layer.compute_dtype)
     features = layer.cell.kernel.shape[0]
     if not sequences.shape.is_compatible_with((None, None, features)):
         raise ValueError(
@@ -33,7 +36,8 @@ def fitting_states(layer, states: Sequence[tf.Tensor], sequences: tf.Tensor) -> 
     names, sizes = layer.cell.state_names, layer.state_size
     if len(states) != len(sizes):
         raise ValueError(
-            f"{layer.name} expected an initial_state of {len(sizes)} tensors ({', '.join(names)}), got {len(states)}."
+            f"{layer.name} expected as many tensors in initial_state as it has states ({', '.join(names)}), "
+            f"got {len(states)}."
         )
     batch = sequences.shape[0]
     return [

@@ -95,4 +95,12 @@ def while_loop(step, sequences, states, go_backwards, return_all_outputs):
         (tf.constant(0), states, outputs),
         maximum_iterations=time,  # XLA needs a bound to take gradients
     )
-    return states, outputs[0].stack() if return_all_outputs else None
+    return states, stacked(outputs[0], tf.shape(states[0])) if return_all_outputs else None
+
+
+def stacked(array: tf.TensorArray, shape: tf.Tensor) -> tf.Tensor:
+    """`array.stack()`, of elements of this shape: an array that may be empty knows less of it."""
+    if tf.executing_eagerly() or array.element_shape.is_fully_defined():
+        return array.stack()
+    tensor = tf.raw_ops.TensorListStack(input_handle=array.flow, element_shape=shape, element_dtype=array.dtype)
+    return tf.ensure_shape(tensor, [None, *array.element_shape])

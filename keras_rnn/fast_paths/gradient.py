@@ -75,7 +75,8 @@ def run(
     # Before its first step a row repeats `last_output`, and not its initial state.
     seen = mask if zero_output_for_mask else tf.cumsum(tf.cast(mask, tf.int32)) > 0
     before = tf.zeros_like(states[0]) if last_output is None or zero_output_for_mask else last_output
-    last = tf.where(tf.expand_dims(seen[-1], -1), states[0], before)
+    seen_last = tf.reduce_any(seen[-1:], 0)  # of no steps, none
+    last = tf.where(tf.expand_dims(seen_last, -1), states[0], before)
     return last, tf.where(tf.expand_dims(seen, -1), hidden, before) if return_all_outputs else None, states
 
 
