@@ -20,7 +20,7 @@ def fitting_sequences(layer, sequences: tf.Tensor) -> tf.Tensor:
             f"{layer.name} expected sequences of shape (batch, time, {features}), as it was built for, "
             f"got {sequences.shape}."
         )
-    sequences = tf.ensure_shape(sequences, (None, None, features))
+    sequences = known_as(sequences, (None, None, features))
     if sequences.shape[1] == 0:
         raise ValueError(f"{layer.name} expected one time step or more, got a sequence of shape {sequences.shape}.")
     return sequences
@@ -39,18 +39,24 @@ def fitting_states(layer, states: Sequence[tf.Tensor], sequences: tf.Tensor) -> 
             f"{layer.name} expected as many tensors in initial_state as it has states ({', '.join(names)}), "
             f"got {len(states)}."
         )
-    batch = sequences.shape[0]
     return [
-        rows_of_batch(layer, name, tf.convert_to_tensor(state), (batch, size), tf.shape(sequences)[0])
+        one_for_each_row(layer, name, tf.convert_to_tensor(state), size, sequences)
         for name, state, size in zip(names, states, sizes, strict=True)
     ]
 
 
-def rows_of_batch(layer, name: str, state: tf.Tensor, shape: tuple[int | None, int], batch: tf.Tensor) -> tf.Tensor:
-    """A state of one row as one of `batch` rows; any other as it is, if it has this shape."""
-    row = (1, shape[1])
+def one_for_each_row(layer, name: str, state: tf.Tensor, size: int, sequences: tf.Tensor) -> tf.Tensor:
+    """A state `(batch, size)` or `(1, size)` as one of `(batch, size)`."""
+    shape, row = (sequences.shape[0], size), (1, size)
     if not (state.shape.is_compatible_with(shape) or state.shape.is_compatible_with(row)):
         raise ValueError(f"{layer.name} expected its initial {name} state to be of shape {shape}, got {state.shape}.")
-    if state.shape.is_compatible_with(row) and state.shape != shape and (state.shape[0] == 1 or shape[0] is not None):
-        return tf.broadcast_to(state, (batch if shape[0] is None else shape[0], shape[1]))
-    return tf.ensure_shape(state, shape)
+    if state.shape.is_subtype_of(tf.TensorShape(row)) and shape != row:
+        return tf.broadcast_to(state, (shape[0] or tf.shape(sequences)[0], size))
+    if shape[0] is not None and not state.shape.is_subtype_of(tf.TensorShape(shape)):  # of one row or of all
+        return tf.broadcast_to(state, shape)
+    return known_as(state, (None, size))
+
+
+def known_as(tensor: tf.Tensor, shape: tuple[int | None, ...]) -> tf.Tensor:
+    """`tensor`, in a graph that knows it to be of this shape."""
+    return tensor if tensor.shape.is_subtype_of(tf.TensorShape(shape)) else tf.ensure_shape(tensor, shape)
