@@ -32,8 +32,7 @@ def test_geometric_mean():
     assert math.isclose(timing.geometric_mean([1, 4]), 2)
 
 
-@pytest.mark.parametrize("around", ["", "bidirectional", "two layers"])
-@pytest.mark.parametrize("layer", ["LSTM", "GRU", "SimpleRNN"])
+@pytest.mark.parametrize(("layer", "around"), [("LSTM", ""), ("GRU", "bidirectional"), ("SimpleRNN", "two layers")])
 def test_our_network_and_the_twin_give_the_same_numbers(layer, around):
     case = layers.Case(layer, (2, 3, 4, 5), around)
     inputs = tf.random.normal((2, 3, 4))
@@ -84,6 +83,7 @@ def test_litert_is_written(tmp_path, monkeypatch):
     assert (tmp_path / "litert.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", apps.APPS)
 def test_an_app_trains_and_answers_with_made_up_examples(name, monkeypatch):
     monkeypatch.setattr(apps, "TRAINED_BATCHES", 1)
@@ -129,6 +129,7 @@ def test_the_turns_are_the_epochs(monkeypatch):
         assert sorted(length for turn in epoch for batch in turn for length in batch) == list(range(1, 9))
 
 
+@pytest.mark.slow
 def test_both_makers_are_trained_until_they_reach_the_target(tmp_path, monkeypatch):
     monkeypatch.setattr(imdb, "BATCHES", 2)
     monkeypatch.setattr(imdb, "TURNS", 2)
@@ -173,6 +174,7 @@ def test_an_unknown_verb_is_refused_in_one_sentence(capsys):
     assert "expected layers, litert, apps, generation, devices, imdb, got 'layer'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_every_way_of_generating_writes_the_length_that_was_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(generation, "LENGTH", 12)
     texts = {way: write() for way, write in generation.ways().items()}

@@ -126,6 +126,7 @@ def table_model(layer):
     return randomised(keras.Model(ids, outputs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [SimpleRNN, LSTM, GRU], ids=named)
 def test_the_table(layer, tmp_path):
     model = table_model(layer)

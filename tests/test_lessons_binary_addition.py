@@ -84,6 +84,7 @@ def test_adding_by_hand_is_learned_quickly(monkeypatch):
     assert lesson.count_exact(lambda inputs: lesson.forward(weights, inputs)[1], long_a, long_b, 64) == 50
 
 
+@pytest.mark.slow
 def test_it_reaches_the_known_answer_and_draws(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(lesson, "STEPS", 320)
     assert lesson.main(["--seed", "1", "--plot", str(tmp_path / "plot.png")]) == 0

@@ -104,6 +104,7 @@ def test_with_a_good_lstm_it_reaches_the_known_answer_and_draws(monkeypatch, tmp
         assert picture.format == "PNG" and picture.width > 1000
 
 
+@pytest.mark.slow
 def test_an_lstm_learns_the_task(monkeypatch):
     monkeypatch.setattr(lesson, "EPOCHS", 12)
     keras.utils.set_random_seed(1)

@@ -63,6 +63,7 @@ def test_spelling_takes_the_likeliest_letter():
     np.testing.assert_array_equal(hello.ids_of("ohlol"), [[3, 1, 2, 3, 2]])
 
 
+@pytest.mark.slow
 def test_the_command_line(monkeypatch, tmp_path, capsys):
     kept = {name: hello.NETWORKS[name] for name in ("layer", hello.WITHOUT_MEMORY)}
     monkeypatch.setattr(hello, "NETWORKS", kept)

@@ -94,6 +94,7 @@ def test_samples_are_drawn_from_the_model(weights):
     np.testing.assert_allclose(np.bincount(ids, minlength=5) / 3000, [0.5, 0.25, 0.25, 0, 0], atol=0.04)
 
 
+@pytest.mark.slow
 def test_the_command_line(monkeypatch, tmp_path, capsys):
     teach = min_char_rnn.teach
     monkeypatch.setattr(min_char_rnn.tiny_shakespeare, "text", lambda: "to be or not to be\n$" * 20)

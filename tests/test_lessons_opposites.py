@@ -49,6 +49,7 @@ def test_the_decoder_begins_with_the_encoders_state_and_sees_nothing_ahead():
     np.testing.assert_allclose(later[:, :4], logits[:, :4], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_the_whole_network(learned):
     """Letter by letter, with the states handed on, or all at once."""
     answer, steps = learned.answer("man")
@@ -59,6 +60,7 @@ def test_answers_are_those_of_the_whole_network(learned):
     assert learned.answer("up")[0] == "down"
 
 
+@pytest.mark.slow
 def test_letters_never_seen_and_padding_say_nothing(learned):
     man, mans, mzan, up = np.concatenate(learned.read(["man", "mans", "mzan", "up"]), axis=1)
     np.testing.assert_array_equal(man, mans)
@@ -66,6 +68,7 @@ def test_letters_never_seen_and_padding_say_nothing(learned):
     assert np.abs(man - mzan).max() > 1e-6  # it says nothing, but a step goes by
 
 
+@pytest.mark.slow
 def test_an_answer_ends_though_no_mark_comes(learned):
     weights = learned.scores.get_weights()
     try:
@@ -76,6 +79,7 @@ def test_an_answer_ends_though_no_mark_comes(learned):
         learned.scores.set_weights(weights)
 
 
+@pytest.mark.slow
 def test_what_pads_an_answer_counts_nothing(learned):
     words, read, written = opposites.examples({"up": "down", "man": "women"})
     inputs = opposites.rows(words), opposites.rows(read)
@@ -85,6 +89,7 @@ def test_what_pads_an_answer_counts_nothing(learned):
     assert learned.evaluate(inputs, written, verbose=0) == pytest.approx(-np.log(counted).mean(), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_command_line(monkeypatch, tmp_path, capsys, learned):
     monkeypatch.setattr(opposites, "PAIRS", {"up": "down", "man": "women"})
     monkeypatch.setattr(opposites, "learn", lambda pairs, steps: learned)
@@ -95,6 +100,7 @@ def test_the_command_line(monkeypatch, tmp_path, capsys, learned):
         assert picture.format == "PNG" and np.array(picture).std() > 10
 
 
+@pytest.mark.slow
 def test_a_missed_answer(monkeypatch, capsys, learned):
     monkeypatch.setattr(opposites, "learn", lambda pairs, steps: learned)
     assert opposites.main([]) == 1  # it knows two of the six

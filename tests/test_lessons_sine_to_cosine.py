@@ -35,6 +35,7 @@ def test_flowing_states_make_windows_one_sequence(model):
     np.testing.assert_allclose(anew[1], model(tf.constant(sines[1]), zeros)[0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_hands_the_state_on(monkeypatch):
     """With a learning rate of 0 the losses are those of the untrained network, window after window."""
     monkeypatch.setattr(sine_to_cosine.keras.optimizers.schedules, "CosineDecay", lambda rate, count: 0.0)

@@ -1,6 +1,7 @@
 """The lesson tagging_with_jieba: words and tags, ids of known and unknown ones, scores by hand, its command line."""
 
 import numpy as np
+import pytest
 from gensim.corpora import Dictionary
 from PIL import Image
 
@@ -34,6 +35,7 @@ def test_kinds_and_scores_by_hand():
     assert scores == {"all": (0.6, 5), "known word": (0.5, 2), "punctuation": (1.0, 2), "unknown word": (0.0, 1)}
 
 
+@pytest.mark.slow
 def test_the_command_line(tmp_path, capsys):
     assert tagging_with_jieba.main(["--plot", str(tmp_path / "plot.png")]) == 0
     out = capsys.readouterr().out

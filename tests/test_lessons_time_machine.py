@@ -132,6 +132,7 @@ def test_training_ends_at_the_goal_or_the_last_epoch(monkeypatch, capsys):
     assert len(time_machine.learn(network, (np.zeros(10), np.zeros(10)), 1, False, 2)) == 2
 
 
+@pytest.mark.slow
 def test_the_command_line(monkeypatch, tmp_path, capsys):
     """Few epochs reach no goal: exit status 1, and the picture all the same."""
     path = tmp_path / "text.txt"

@@ -1,10 +1,6 @@
-"""The app that reads pictures, from the command line to the files it leaves, on drawings of its own."""
+"""The app that reads pictures: answers, mistakes, stages, data, refusals. test_contract.py has what all promise."""
 
-import io
 import json
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,89 +8,20 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image, ImageDraw
+from app_table import APPS, ARTIFACTS, CLASSES, Bytes, drawing, weights_of
+from PIL import Image
 
 from apps.mnist_rows import __main__ as mnist_rows
 from apps.mnist_rows import artifacts, evaluation
 from apps.mnist_rows import data as mnist_rows_data
-from apps.mnist_rows import learning as mnist_rows_learning
 from apps.mnist_rows.data import LabelledPictures
-from apps.mnist_rows.distortion import Distortion
-from apps.mnist_rows.pictures import Labels
-from apps.pipeline import command_line, publishing
+from apps.pipeline import command_line
 from apps.pipeline.checkpoints import Checkpoints
 from apps.pipeline.errors import DataError
 
-LITTLE = Distortion(shift=1.0, turn=5.0, scaling=0.05, shear=0.05, waves=0.3)
-SMALL = {"units": 8, "epochs": 2, "batch_size": 50, "learning_rate": 0.03, "distortion": LITTLE}
-ARTIFACTS = ("saved_model", "litert", "litert_int8")  # test_saved_models.py looks at all of the shipped model's
-CLASSES = ("eins", "minus", "seven")
-LINES = {"eins": [(25, 5), (25, 45)], "minus": [(4, 25), (46, 25)], "seven": [(12, 7), (38, 7), (20, 45)]}
-
-
-def drawing(name, number=0, paper="white", pen="black"):
-    """Another one for each number."""
-    generator = np.random.default_rng([number, CLASSES.index(name)])
-    image = Image.new("RGB", (50, 50), paper)
-    points = [tuple(np.array(point) + generator.integers(-3, 4, 2)) for point in LINES[name]]
-    ImageDraw.Draw(image).line(points, pen, int(generator.integers(3, 6)))
-    return image
-
-
-def run(*argv):
-    return mnist_rows.main([str(argument) for argument in argv])
-
-
-def fails(capfd, *argv):
-    """The one sentence with which a command fails."""
-    assert run(*argv) == 2
-    err = capfd.readouterr().err
-    lines = [line for line in err.splitlines() if "error: " in line]
-    assert len(lines) == 1 and lines[0].startswith("python -m apps.mnist_rows: error: ") and "Traceback" not in err
-    return lines[0].removeprefix("python -m apps.mnist_rows: error: ")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small():
-    """`train --quick` learns in 50 batches and writes ARTIFACTS."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(mnist_rows, "QUICK", SMALL)
-        monkeypatch.setattr(artifacts, "TYPICAL", 3)
-        monkeypatch.setattr(mnist_rows_learning, "SMALLEST_EPOCH", 25)
-        monkeypatch.setattr(publishing, "FILES", {name: publishing.FILES[name] for name in ARTIFACTS})
-        monkeypatch.setattr(artifacts, "ARTIFACTS", ARTIFACTS)
-        yield
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """A folder with a folder of drawings for each class."""
-    folder = tmp_path_factory.mktemp("data")
-    for name in CLASSES:
-        (folder / name).mkdir()
-        for number in range(40):
-            drawing(name, number).save(folder / name / f"{number}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(data, tmp_path_factory):
-    """The folder of a model that has learnt, by the app's own command."""
-    folder = tmp_path_factory.mktemp("trained") / "new" / "model"
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(sys, "argv", ["apps/mnist_rows/__main__.py", "train", "--quick"])
-        assert run("train", "--quick", "--data", data, "--output", folder) == 0
-    return folder
-
-
-@pytest.fixture
-def copy(trained, tmp_path):
-    """A copy of that folder, to be changed."""
-    return Path(shutil.copytree(trained, tmp_path / "copy"))
-
-
-def contents(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+APP = APPS["mnist_rows"]
+run, fails = APP.run, APP.fails
+pytestmark = pytest.mark.usefixtures("app")  # its small recipe
 
 
 def idx(array):
@@ -104,38 +31,8 @@ def idx(array):
 
 def images_of(folder):
     """What the network reads of the drawings in a folder, float32 (pictures, 28, 28), and their labels."""
-    data = mnist_rows_data.class_folders(folder)
+    data = mnist_rows_data.class_folders(*folder)
     return data.pictures.astype(np.float32) / 255, data.labels
-
-
-def test_the_folder_is_as_the_contract_says(trained):
-    artifacts = set(publishing.FILES.values())
-    assert {path.name for path in trained.iterdir()} == artifacts | {
-        "model.keras",
-        "labels.json",
-        "results.json",
-        "README.md",
-        "training",
-    }
-    assert {path.name for path in (trained / "training").iterdir()} == {"labels.npz", "history.png", "logs"}
-    assert Labels.load(trained) == Labels(CLASSES, 20)
-    results = json.loads((trained / "results.json").read_text(encoding="utf-8"))
-    assert list(results["artifacts"]) == list(ARTIFACTS)
-    for artifact in results["artifacts"].values():
-        assert artifact["metric"] == "accuracy" and 4 < artifact["examples"] < 30
-        assert artifact["value"] >= 0.95
-        assert len(artifact["data_sha256"]) == 64
-        found = publishing.fingerprint(trained / artifact["file"])
-        assert found == {"bytes": artifact["bytes"], "sha256": artifact["sha256"]}
-        assert artifact["command"] == "python -m apps.mnist_rows train --quick"
-    about = results["training"]
-    assert about["command"] == "python -m apps.mnist_rows train --quick"
-    assert about["recipe"]["units"] == 8 and about["recipe"]["distortion"]["turn"] == 5.0
-    (stage,) = about["stages"]
-    assert stage["epochs"] == 2 and stage["seconds"] > 0 and "validation accuracy 1" in stage["result"]
-    assert {"tensorflow", "keras", "pillow"} <= about["versions"].keys() and "hardware" in about
-    card = (trained / "README.md").read_text(encoding="utf-8")
-    assert f"accuracy {results['artifacts']['litert']['value']:.2%}" in card
 
 
 def test_all_artifacts_give_the_answers_of_the_model(trained, data):
@@ -150,8 +47,6 @@ def test_all_artifacts_give_the_answers_of_the_model(trained, data):
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, atol=tolerance)
     serve = tf.saved_model.load(str(trained / "1")).signatures["serving_default"]
-    (spec,) = serve.structured_input_signature[1].values()
-    assert (spec.name, spec.shape.as_list(), spec.dtype) == ("image", [None, 28, 28], tf.float32)
     for batch in (images[:1], images[:0], images):
         answer = serve(image=tf.constant(batch))
         assert list(answer) == ["probabilities"]
@@ -165,7 +60,6 @@ def test_evaluate_counts_all_pictures(trained, tmp_path, capfd):
         for number in range(100, 104):
             drawing(name, number).save(tmp_path / "test" / name / f"{number}.png")
     drawing("eins", 105).save(tmp_path / "test" / "minus" / "x.png")
-    before = contents(trained)
     flags = ("evaluate", "--data", tmp_path / "test", "--model", trained, "--artifact", "litert")
     assert run(*flags, "--json", "--plot", tmp_path / "plot.png") == 0
     (line,) = capfd.readouterr().out.splitlines()
@@ -183,7 +77,6 @@ def test_evaluate_counts_all_pictures(trained, tmp_path, capfd):
         ["minus", "1", "4", "."],
         ["seven", ".", ".", "4"],
     ]
-    assert contents(trained) == before
 
 
 def test_evaluate_remembers_the_mistakes(trained, monkeypatch):
@@ -195,40 +88,6 @@ def test_evaluate_remembers_the_mistakes(trained, monkeypatch):
     first, second = evaluation.evaluate(trained, "litert", test).details.mistakes
     assert first[1:] == ("eins", "minus", 0.7) and second[1:] == ("minus", "seven", 0.4)
     assert [mistake.picture[0, 0] * 255 for mistake in (first, second)] == pytest.approx([1, 3])
-
-
-def test_evaluate_record_changes_results_and_card(copy, data, tmp_path, capfd):
-    before = publishing.read_results(copy)
-    flags = ("evaluate", "--data", data, "--model", copy, "--artifact", "litert", "--record")
-    assert run(*flags) == 0
-    after = publishing.read_results(copy)
-    entry = after["artifacts"]["litert"]
-    assert entry["examples"] == 120 and entry["value"] > 0.9
-    assert entry["command"] == f"python -m apps.mnist_rows evaluate --artifact litert --model {copy} --data {data}"
-    assert f"accuracy {entry['value']:.2%} | 120 |" in (copy / "README.md").read_text(encoding="utf-8")
-    after["artifacts"]["litert"] = before["artifacts"]["litert"]
-    assert after == before
-    (copy / "results.json").unlink()
-    assert fails(capfd, *flags).startswith("expected a results.json that lists litert in ")
-
-
-def test_export_of_the_trained_model_gives_equal_answers(trained, data, tmp_path, capfd):
-    folder = tmp_path / "exported"
-    assert run("export", trained / "model.keras", "--data", data, "--output", folder) == 0
-    assert "are written; `evaluate --record` measures them" in capfd.readouterr().out
-    names = {*publishing.FILES.values(), "labels.json", "results.json", "README.md"}
-    assert {path.name for path in folder.iterdir()} == names
-    images = images_of(data)[0][::20]
-    for artifact in ("saved_model", "litert"):
-        found = [evaluation.probabilities(place, artifact, images) for place in (folder, trained)]
-        np.testing.assert_allclose(*found, atol=1e-6)
-    results = publishing.read_results(folder)
-    assert results["training"] == publishing.read_results(trained)["training"]
-    assert not any("value" in artifact for artifact in results["artifacts"].values())
-    (tmp_path / "model.keras").write_bytes(b"damaged")
-    shutil.copy(trained / "labels.json", tmp_path)
-    assert "got a damaged file (" in fails(capfd, "export", tmp_path / "model.keras", "--data", data)
-    assert "got no file" in fails(capfd, "export", tmp_path / "none.keras", "--data", data)
 
 
 def save(folder, name, image, **options):
@@ -286,13 +145,6 @@ def test_recognise_as_json_goes_on_after_what_is_no_picture(trained, tmp_path, c
     assert captured.err == f"python -m apps.mnist_rows: error: {'; '.join(problems)}\n"
 
 
-class Bytes(io.TextIOWrapper):
-    """Standard input with these bytes."""
-
-    def __init__(self, content):
-        super().__init__(io.BytesIO(content))
-
-
 def test_recognise_standard_input(trained, tmp_path, capfd, monkeypatch):
     file = save(tmp_path, "a.png", drawing("seven", 200))
     for arguments in ((), ("-",), (file, "-")):
@@ -329,38 +181,6 @@ def test_recognise_plots_beliefs(trained, tmp_path, capfd, monkeypatch):
     assert sentence == "expected at most 24 pictures to plot, got 25"
 
 
-WITHOUT_TENSORFLOW = """
-import sys
-from apps.mnist_rows import __main__ as mnist_rows
-status = mnist_rows.main(sys.argv[1:])
-heavy = {"tensorflow", "keras", "keras_rnn", "tensorflow_datasets", "matplotlib"}
-sys.exit(status or ", ".join(sorted(heavy & set(sys.modules))) or 0)
-"""
-
-
-def test_recognise_does_not_import_tensorflow(trained, tmp_path):
-    """Nor does it need to be where the project is."""
-    environment = os.environ | {"PYTHONPATH": str(Path(mnist_rows.__file__).parents[2])}
-    file = save(tmp_path, "a.png", drawing("eins", 200))
-    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, "recognise", "--model", trained, file]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[0] == "eins" and done.stderr == ""
-
-
-def test_without_a_verb_the_shipped_model_is_shown(trained, tmp_path, capfd, monkeypatch):
-    (tmp_path / "mnist_rows").symlink_to(trained)
-    monkeypatch.setattr(publishing, "SHIPPED", tmp_path)
-    assert run() == 0
-    out = capfd.readouterr().out
-    assert [line.split()[2] for line in out.splitlines()[:3]] == ["ink", "chalk", "crayon"]
-    assert out.count("#") > 50  # what it sees
-    for verb in ("train", "evaluate", "export", "recognise"):
-        assert f"\n    {verb}" in out
-    monkeypatch.setattr(publishing, "SHIPPED", tmp_path / "none")
-    assert fails(capfd).startswith("expected a trained model in ")
-
-
 @pytest.fixture
 def only_training(monkeypatch):
     """Training of a network without loops that ends with model.keras, for tests of what happens around it."""
@@ -374,13 +194,9 @@ def only_training(monkeypatch):
     monkeypatch.setattr(artifacts, "ARTIFACTS", ())
 
 
-def weights_of(folder):
-    return keras.saving.load_model(folder / "model.keras").get_weights()
-
-
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(data, tmp_path, only_training, capfd):
     """Ctrl-C in the second epoch leaves the first one's model."""
-    flags = ("train", "--quick", "--data", data, "--output")
+    flags = ("train", "--quick", "--data", *data, "--output")
     assert run(*flags, tmp_path / "whole") == 0
 
     def stop(self, batch, logs=None):
@@ -396,20 +212,15 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(data, tmp_path, only_
     for ours, theirs in zip(weights_of(tmp_path / "cut"), weights_of(tmp_path / "whole"), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert np.abs(first[0] - weights_of(tmp_path / "cut")[0]).max() > 1e-4
-    before = contents(tmp_path)
-    for flag, sentence in (("--batch-size", "batch_size 50 "), ("--seed", "data ")):  # another seed, another split
-        found = fails(capfd, *flags, tmp_path / "cut", "--resume", flag, 5)
-        assert found.startswith(f"expected the settings of the run to resume ({sentence}")
-    assert contents(tmp_path) == before
 
 
 def test_the_data_of_a_run(data, monkeypatch):
     """A twelfth of the training pictures validates; test pictures are apart or a tenth; no picture is on two sides."""
-    parts = mnist_rows.load_data(data, 1)
+    parts = mnist_rows.load_data(*data, 1)
     assert sum(map(len, parts)) == 120 and all(4 <= len(part) <= 25 for part in parts[1:])
     kinds = [set(part.identities()) for part in parts]
     assert sum(map(len, kinds)) == len(set().union(*kinds))
-    assert mnist_rows.load_data(data, 2)[2].fingerprint() != parts[2].fingerprint()
+    assert mnist_rows.load_data(*data, 2)[2].fingerprint() != parts[2].fingerprint()
     generator = np.random.default_rng(0)
     names = tuple("0123456789")
     mnist = {
@@ -422,7 +233,7 @@ def test_the_data_of_a_run(data, monkeypatch):
     train, validation, test = mnist_rows.load_data(None, 1)
     assert test is mnist["test"] and 70 < len(validation) < 130 and len(train) + len(validation) == 1200
     assert mnist_rows.load_test_data(None) is mnist["test"]
-    assert len(mnist_rows.load_test_data(data)) == 120
+    assert len(mnist_rows.load_test_data(*data)) == 120
 
 
 def test_idx_files_have_their_own_test_pictures(data, tmp_path):
@@ -449,7 +260,6 @@ def test_train_refuses_wrong_data_and_writes_nothing(tmp_path, capfd):
     def train_on(path):
         return fails(capfd, "train", "--quick", "--data", path, "--output", tmp_path / "out")
 
-    assert "got nothing: " in train_on(tmp_path / "none")
     (tmp_path / "a").mkdir()
     assert "expected two folders of pictures or more" in train_on(tmp_path / "a")
     for name in ("eins", "minus"):
@@ -459,20 +269,15 @@ def test_train_refuses_wrong_data_and_writes_nothing(tmp_path, capfd):
     assert not (tmp_path / "out").exists()
 
 
-def test_other_classes_and_what_is_missing(copy, data, tmp_path, capfd, monkeypatch):
+def test_other_classes_and_packages_that_are_missing(trained, data, tmp_path, capfd, monkeypatch):
     for name in ("eins", "plus"):
         (tmp_path / "test" / name).mkdir(parents=True)
         save(tmp_path / "test" / name, "1.png", drawing("eins"))
-    sentence = fails(capfd, "evaluate", "--data", tmp_path / "test", "--model", copy)
+    sentence = fails(capfd, "evaluate", "--data", tmp_path / "test", "--model", trained)
     assert sentence == "expected the model's classes eins, minus, seven, got eins, plus"
     file = save(tmp_path, "a.png", drawing("eins"))
-    assert "got no labels.json there" in fails(capfd, "recognise", "--model", tmp_path, file)
-    (copy / "model.tflite").write_bytes(b"damaged")
-    assert "got a damaged file" in fails(capfd, "recognise", "--model", copy, file)
-    (copy / "model.tflite").unlink()
-    assert "got no model.tflite there" in fails(capfd, "recognise", "--model", copy, file)
     monkeypatch.setattr(command_line, "need", raise_data_error)
-    for argv in (("train",), ("recognise", "--plot", "x", file), ("evaluate", "--plot", "x", "--data", data)):
+    for argv in (("recognise", "--plot", "x", file), ("evaluate", "--plot", "x", "--data", *data)):
         assert fails(capfd, *argv) == "expected the packages"
 
 

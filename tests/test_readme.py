@@ -40,7 +40,7 @@ def test_commands_run(command, tmp_path, capsys, monkeypatch):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(reviews, encoding="utf-8"))
         arguments = arguments[:-2]
     if arguments[:1] and arguments[0] in NEED_DATA:
-        with pytest.raises(SystemExit) as stopped:  # the flags are there; test_apps.py trains and evaluates
+        with pytest.raises(SystemExit) as stopped:  # the flags are there; test_contract.py trains and evaluates
             app.main([*arguments, "--help"])
         assert stopped.value.code == 0
         return

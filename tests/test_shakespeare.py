@@ -1,4 +1,4 @@
-"""The app that writes, from the command line to the files it leaves, on a text of its own."""
+"""The app that writes: texts, figures, files, symbols, refusals. What all apps promise is in test_contract.py."""
 
 import io
 import json
@@ -11,81 +11,28 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from app_table import APPS, SENTENCES
 
 from apps.corpora import tiny_shakespeare
-from apps.shakespeare import __main__ as shakespeare
+from apps.pipeline import publishing
 from apps.shakespeare import artifacts
-from apps.shakespeare import learning as shakespeare_learning
 from apps.shakespeare.__main__ import OFFERED, write_by_hand
 from apps.shakespeare.stepping import Stepper
 from apps.shakespeare.symbols import Symbols
 from apps.shakespeare.use import Choice, Writer
 
-SMALL = ("--units", 12, "--window", 16, "--batch-size", 8, "--epochs", 2, "--seed", 3, "--learning-rate", 0.02)
-TEXT = "the cat sat on the mat.\nthe dog ate the hat.\n" * 90
-
-
-def run(*argv):
-    return shakespeare.main([str(argument) for argument in argv])
-
-
-def fails(capfd, *argv):
-    """The one sentence with which a command fails."""
-    assert run(*argv) == 2
-    err = capfd.readouterr().err
-    lines = [line for line in err.splitlines() if "error: " in line]
-    assert len(lines) == 1 and "Traceback" not in err
-    return lines[0].removeprefix("python -m apps.shakespeare: error: ")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small():
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(shakespeare_learning, "SHORTEST_EPOCH", 50)
-        yield
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Two files, in different encodings."""
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "first.txt").write_text(TEXT, encoding="utf-8")
-    (folder / "second.txt").write_bytes(TEXT.encode("utf-16"))
-    return [folder / "first.txt", folder / "second.txt"]
-
-
-@pytest.fixture(scope="module")
-def trained(data, tmp_path_factory):
-    """The folder of a model that has learnt, by the app's own command."""
-    folder = tmp_path_factory.mktemp("trained") / "model"
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(sys, "argv", ["apps/shakespeare/__main__.py", "train", "--output", "somewhere"])
-        assert run("train", *SMALL, "--data", *data, "--output", folder) == 0
-    return folder
-
-
-def results(folder):
-    return json.loads((folder / "results.json").read_text(encoding="utf-8"))
-
-
-def test_train_leaves_the_folder_that_is_promised(trained):
-    names = {path.name for path in trained.iterdir()}
-    files = {"1", "model.tflite", "model_float16.tflite", "model_int8.tflite", "model.keras"}
-    assert names == files | {"vocabulary.json", "results.json", "README.md", "training"}
-    about = results(trained)
-    assert about["training"]["recipe"]["units"] == 12 and len(about["training"]["versions"]) >= 4
-    figures = {name: entry["value"] for name, entry in about["artifacts"].items()}
-    assert figures.keys() == set(artifacts.ARTIFACTS)
-    assert figures["saved_model"] < 2.0 < np.log(19)  # 19 symbols
-    for name, tolerance in {"litert": 1e-5, "litert_float16": 0.01, "litert_int8": 0.1}.items():
-        assert abs(figures[name] - figures["saved_model"]) <= tolerance
-    assert f"windows of 256 {figures['litert']:.4f} nats" in (trained / "README.md").read_text(encoding="utf-8")
+APP = APPS["shakespeare"]
+run, fails = APP.run, APP.fails
+pytestmark = pytest.mark.usefixtures("app")  # its small recipe
 
 
 def test_the_parts_and_the_whole_agree(trained):
-    entry = results(trained)["artifacts"]["litert"]
+    figures = publishing.read_results(trained)["artifacts"]
+    entry = figures["litert"]
+    assert abs(entry["value"] - figures["saved_model"]["value"]) <= 1e-5
+    assert abs(figures["litert_int8"]["value"] - entry["value"]) <= 0.1
     more = entry["more"]
-    assert entry["examples"] == len(TEXT) // 5 - 1
+    assert entry["examples"] == len(SENTENCES) // 5 - 1
     for name, whole in (("windows", entry["value"]), ("one pass", more["one pass"])):
         halves = [more[f"{name}, first half"], more[f"{name}, second half"]]
         assert min(halves) <= whole <= max(halves)
@@ -94,7 +41,7 @@ def test_the_parts_and_the_whole_agree(trained):
 def test_evaluate_on_a_text_of_ones_own(trained, data, capfd):
     assert run("evaluate", "--artifact", "litert", "--json", "--model", trained, "--data", data[1]) == 0
     figures = json.loads(capfd.readouterr().out)
-    assert figures["examples"] == len(TEXT) - 1
+    assert figures["examples"] == len(SENTENCES) - 1
     assert figures["perplexity"] == pytest.approx(np.exp(figures["value"]), abs=1e-3)
     assert run("evaluate", "--artifact", "litert", "--model", trained, "--data", data[1], "--encoding", "utf-16") == 0
     assert f"{figures['value']:.4f} nats" in capfd.readouterr().out
@@ -117,7 +64,7 @@ def test_generate_goes_on_with_the_prompt(trained, capfd):
     assert text.startswith("the ") and len(text) == len("the ") + 40 + 1
     assert text == written(trained, capfd, "--prompt", "the ", "--length", 40, "--seed", 1)
     assert text != written(trained, capfd, "--prompt", "the ", "--length", 40, "--seed", 2)
-    assert set(text) <= set(TEXT)
+    assert set(text) <= set(SENTENCES)
 
 
 def test_generate_several_as_json(trained, capfd):
@@ -199,49 +146,23 @@ def test_by_hand(trained, monkeypatch, capsys):
     assert f"expected a number from 1 to {OFFERED}, got 99" in out
 
 
+@pytest.mark.slow
 def test_words_of_chinese(tmp_path, capfd):
     (tmp_path / "chinese.txt").write_bytes(("今天天气很好，我们去公园散步。\n" * 150).encode("gb18030"))
     folder = tmp_path / "model"
-    assert (
-        run(
-            "train",
-            *SMALL,
-            "--level",
-            "word",
-            "--sampling",
-            "random",
-            "--most",
-            9,
-            "--data",
-            tmp_path / "chinese.txt",
-            "--output",
-            folder,
-        )
-        == 0
-    )
+    flags = ("--level", "word", "--sampling", "random", "--most", 9, "--data", tmp_path / "chinese.txt")
+    assert run("train", "--quick", *flags, "--output", folder) == 0
     capfd.readouterr()
     symbols = Symbols.load(folder)
     assert len(symbols) == 10 and {"今天天气", "今天"} & set(symbols.symbols)
     assert written(folder, capfd, "--prompt", "今天天气", "--length", 6, "--seed", 1).startswith("今天天气")
 
 
-def test_export_writes_what_train_wrote(trained, tmp_path):
-    assert run("export", trained / "model.keras", "--output", tmp_path / "again") == 0
-    assert (tmp_path / "again" / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
-    assert "value" not in results(tmp_path / "again")["artifacts"]["litert"]
-
-
 def test_bad_input_is_one_sentence(trained, data, tmp_path, capfd):
     (tmp_path / "empty").touch()
-    (tmp_path / "model.keras").write_bytes(b"no")
-    (tmp_path / "bad").write_bytes(b"\xff\x00\xff")
     assert "40 symbols or more" in fails(capfd, "train", "--data", tmp_path / "empty", "--output", tmp_path / "o")
-    assert "no such file" in fails(capfd, "train", "--data", tmp_path / "nothing", "--output", tmp_path / "o")
     sentence = fails(capfd, "train", "--data", data[1], "--encoding", "ascii", "--output", tmp_path / "o")
     assert "expected ascii in" in sentence
-    assert "got no vocabulary.json there" in fails(capfd, "generate", "--model", tmp_path)
-    assert "got no file" in fails(capfd, "export", tmp_path / "nothing.keras")
-    assert "vocabulary.json" in fails(capfd, "export", tmp_path / "model.keras")
     assert "2 symbols or more" in fails(capfd, "evaluate", "--model", trained, "--data", tmp_path / "empty")
     for flag, value in (("--temperature", "-1"), ("--top-p", "1.5"), ("--top-k", "0"), ("--length", "x")):
         with pytest.raises(SystemExit) as stopped:
@@ -257,9 +178,9 @@ def test_another_vocabulary_is_noticed(trained, tmp_path, capfd, symbols):
     assert "was made with beside it, got another" in sentence
 
 
-def test_resume_refuses_another_text(trained, data, capfd, tmp_path):
-    sentence = fails(capfd, "train", *SMALL, "--data", data[0], "--output", trained, "--resume")
-    assert "expected the settings of the run to resume" in sentence
+def test_resume_refuses_another_text(copy, data, capfd):
+    sentence = fails(capfd, "train", "--quick", "--data", data[0], "--output", copy, "--resume")
+    assert "expected the settings of the run to resume (data " in sentence
 
 
 def test_generate_starts_without_tensorflow_and_stops_with_ctrl_c(trained):

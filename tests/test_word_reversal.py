@@ -1,19 +1,14 @@
-"""The app that spells words backwards, from the command line to the files it leaves, on little data of its own."""
+"""The app that spells words backwards: answers, candidates, tests, stages, refusals."""
 
-import io
 import json
-import os
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from app_table import APPS, ARTIFACTS, PAIRS, Bytes, weights_of
 
 from apps.corpora import imdb
-from apps.pipeline import command_line, publishing
 from apps.pipeline.checkpoints import Checkpoints
 from apps.pipeline.errors import DataError
 from apps.word_reversal import __main__ as word_reversal
@@ -22,86 +17,13 @@ from apps.word_reversal import data as word_reversal_data
 from apps.word_reversal import learning as word_reversal_learning
 from apps.word_reversal.random_strings import CHARACTERS, side_of
 
-SMALL = {"units": 24, "epochs": 3, "batches": 3, "learning_rate": 0.02, "averaging": 0.01, "dropout": 0.0}
-ARTIFACTS = ("saved_model", "litert", "litert_int8")  # test_saved_models.py looks at all of the shipped model's
-SIX = [("man", "woman"), ("black", "white"), ("king", "queen"), ("girl", "boy"), ("up", "down"), ("high", "low")]
-
-
-def run(*argv):
-    return word_reversal.main([str(argument) for argument in argv])
-
-
-def fails(capfd, *argv):
-    """The one sentence with which a command fails."""
-    assert run(*argv) == 2
-    err = capfd.readouterr().err
-    lines = [line for line in err.splitlines() if "error: " in line]
-    assert len(lines) == 1 and lines[0].startswith("python -m apps.word_reversal: error: ") and "Traceback" not in err
-    return lines[0].removeprefix("python -m apps.word_reversal: error: ")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small():
-    """`train --quick` learns in a hundred batches and writes ARTIFACTS."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(word_reversal, "QUICK", SMALL)
-        monkeypatch.setattr(artifacts, "ARTIFACTS", ARTIFACTS)
-        monkeypatch.setattr(word_reversal_learning, "VALIDATION", 1)
-        monkeypatch.setattr(word_reversal_data, "TESTED", 20)
-        yield
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "pairs.tsv"
-    path.write_text("".join(f"{first}\t{second}\n" for first, second in SIX), encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def trained(data, tmp_path_factory):
-    """The folder of a model that has learnt six pairs by heart, by the app's own command."""
-    folder = tmp_path_factory.mktemp("trained") / "new" / "model"
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(sys, "argv", ["apps/word_reversal/__main__.py", "train", "--quick"])
-        assert run("train", "--quick", "--data", data, "--output", folder) == 0
-    return folder
-
-
-@pytest.fixture
-def copy(trained, tmp_path):
-    """A copy of that folder, to be changed."""
-    return Path(shutil.copytree(trained, tmp_path / "copy"))
-
-
-def contents(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
-
-
-def test_the_folder_is_as_the_contract_says(trained):
-    artifacts = {publishing.FILES[name] for name in ARTIFACTS}
-    more = {"model.keras", "vocabulary.json", "results.json", "README.md", "training"}
-    assert {path.name for path in trained.iterdir()} == artifacts | more
-    assert {path.name for path in (trained / "training").iterdir()} == {"letters.npz", "history.png", "logs"}
-    results = json.loads((trained / "results.json").read_text(encoding="utf-8"))
-    assert list(results["artifacts"]) == list(ARTIFACTS)
-    for artifact in results["artifacts"].values():
-        assert (artifact["metric"], artifact["value"], artifact["examples"]) == ("exact match", 1.0, 6)
-        assert len(artifact["data_sha256"]) == 64 and "more" not in artifact
-        found = publishing.fingerprint(trained / artifact["file"])
-        assert found == {"bytes": artifact["bytes"], "sha256": artifact["sha256"]}
-        assert artifact["command"] == "python -m apps.word_reversal train --quick"
-    about = results["training"]
-    assert about["command"] == "python -m apps.word_reversal train --quick" and about["recipe"]["units"] == 24
-    (stage,) = about["stages"]
-    assert stage["epochs"] == 3 and stage["seconds"] > 0 and stage["result"] == "validation exact match 100.00%"
-    assert {"tensorflow", "keras"} <= about["versions"].keys() and "hardware" in about
-    card = (trained / "README.md").read_text(encoding="utf-8")
-    assert card.count("exact match 100.00%") == len(ARTIFACTS) + 1
+APP = APPS["word_reversal"]
+run, fails = APP.run, APP.fails
+pytestmark = pytest.mark.usefixtures("app")  # its small recipe
 
 
 def test_all_artifacts_know_the_pairs(trained):
-    words, expected = zip(*SIX, strict=True)
+    words, expected = zip(*PAIRS, strict=True)
     for artifact in ARTIFACTS:
         assert tuple(evaluation.answers(trained, artifact, words)) == expected
         assert not any(evaluation.answers(trained, artifact, ["", "zzz", "kings and queens"]))
@@ -111,67 +33,12 @@ def test_evaluate_counts_whole_answers(trained, tmp_path, capfd):
     """One wrong letter is a wrong answer; so is one to a word that can't be spelled."""
     path = tmp_path / "test.tsv"
     path.write_text("man\twoman\nup\tdowm\nking\tqueen\nx\tx\ngirl\tboy", encoding="utf-8")
-    before = contents(trained)
     for artifact in ("litert", "saved_model"):
         assert run("evaluate", "--data", path, "--model", trained, "--artifact", artifact, "--json") == 0
         (line,) = capfd.readouterr().out.splitlines()
         figures = json.loads(line)
         assert (figures["artifact"], figures["metric"], figures["examples"]) == (artifact, "exact match", 5)
         assert figures["value"] == pytest.approx(0.6)
-    assert run("evaluate", "--data", path, "--model", trained) == 0
-    assert capfd.readouterr().out == "saved_model: exact match 60.00% over 5 examples\n"
-    assert contents(trained) == before
-
-
-def test_evaluate_record_changes_results_and_card(copy, data, capfd):
-    before = publishing.read_results(copy)
-    data.with_name("two.tsv").write_text("man\twoman\nup\tx\n", encoding="utf-8")
-    flags = ("evaluate", "--data", data.with_name("two.tsv"), "--model", copy, "--artifact", "litert", "--record")
-    assert run(*flags) == 0
-    after = publishing.read_results(copy)
-    entry = after["artifacts"]["litert"]
-    assert entry["value"] == 0.5 and entry["examples"] == 2
-    words = f"evaluate --artifact litert --model {copy} --data {data.with_name('two.tsv')}"
-    assert entry["command"] == f"python -m apps.word_reversal {words}"
-    assert "exact match 50.00% | 2 |" in (copy / "README.md").read_text(encoding="utf-8")
-    after["artifacts"]["litert"] = before["artifacts"]["litert"]
-    assert after == before
-    (copy / "results.json").unlink()
-    assert fails(capfd, *flags).startswith("expected a results.json that lists litert in ")
-
-
-def test_export_of_the_trained_model_gives_equal_answers(trained, tmp_path, capfd):
-    folder = tmp_path / "exported"
-    assert run("export", trained / "model.keras", "--output", folder) == 0
-    assert "are written; `evaluate --record` measures them" in capfd.readouterr().out
-    names = {*(publishing.FILES[name] for name in ARTIFACTS), "vocabulary.json", "results.json", "README.md"}
-    assert {path.name for path in folder.iterdir()} == names
-    words = ["man", "gnik", "up", "ggggg", "o"]
-    for artifact in ARTIFACTS:
-        assert evaluation.answers(folder, artifact, words) == evaluation.answers(trained, artifact, words)
-    results = publishing.read_results(folder)
-    assert results["training"] == publishing.read_results(trained)["training"]
-    assert not any("value" in artifact for artifact in results["artifacts"].values())
-
-
-def test_export_refuses_what_is_no_trained_model(trained, tmp_path, capfd):
-    assert "got no file" in fails(capfd, "export", tmp_path / "none.keras")
-    (tmp_path / "model.keras").write_bytes(b"damaged")
-    assert "got a damaged file (" in fails(capfd, "export", tmp_path / "model.keras")
-    shutil.copy(trained / "model.keras", tmp_path)
-    assert "got no vocabulary.json there" in fails(capfd, "export", tmp_path / "model.keras")
-    shutil.copy(trained / "vocabulary.json", tmp_path)
-    keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)], name="other").save(tmp_path / "model.keras")
-    sentence = fails(capfd, "export", tmp_path / "model.keras", "--output", tmp_path / "out")
-    assert sentence.startswith("expected a trained word_reversal model and its alphabet in ")
-    assert not (tmp_path / "out").exists()
-
-
-class Bytes(io.TextIOWrapper):
-    """Standard input with these bytes."""
-
-    def __init__(self, content):
-        super().__init__(io.BytesIO(content))
 
 
 def test_reverse_arguments_file_and_standard_input(trained, tmp_path, capfd, monkeypatch):
@@ -245,38 +112,6 @@ def test_reverse_plots_attention(trained, tmp_path, capfd, monkeypatch):
     assert sentence == "expected at most 12 words to plot, got more"
 
 
-WITHOUT_TENSORFLOW = """
-import sys
-from apps.word_reversal import __main__ as word_reversal
-from apps.word_reversal import artifacts, evaluation
-from apps.word_reversal import data as word_reversal_data
-status = word_reversal.main(sys.argv[1:])
-heavy = {"tensorflow", "keras", "keras_rnn", "tensorflow_datasets", "matplotlib"}
-sys.exit(status or ", ".join(sorted(heavy & set(sys.modules))) or 0)
-"""
-
-
-def test_reverse_does_not_import_tensorflow(trained, tmp_path):
-    """Nor does it need to be where the project is."""
-    environment = os.environ | {"PYTHONPATH": str(Path(word_reversal.__file__).parents[2])}
-    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, "reverse", "--model", trained, "--beam", "2", "man"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[1] == "woman" and done.stderr == ""
-
-
-def test_without_a_verb_the_shipped_model_is_shown(trained, tmp_path, capfd, monkeypatch):
-    (tmp_path / "word_reversal").symlink_to(trained)
-    monkeypatch.setattr(publishing, "SHIPPED", tmp_path)
-    assert run() == 0
-    out = capfd.readouterr().out
-    assert "stressed  None\n" in out  # of the six pairs' letters it can't be spelled
-    for verb in ("train", "evaluate", "export", "reverse"):
-        assert f"\n    {verb}" in out
-    monkeypatch.setattr(publishing, "SHIPPED", tmp_path / "none")
-    assert fails(capfd).startswith("expected a trained model in ")
-
-
 def reviews(monkeypatch, *texts):
     monkeypatch.setattr(imdb, "labelled", {"test": (list(texts), np.zeros(len(texts), np.int32))}.__getitem__)
 
@@ -327,10 +162,6 @@ def only_training(monkeypatch):
     monkeypatch.setattr(artifacts, "ARTIFACTS", ())
 
 
-def weights_of(folder):
-    return keras.saving.load_model(folder / "model.keras").get_weights()
-
-
 @pytest.mark.parametrize("own", [False, True])
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(own, data, tmp_path, only_training, capfd, monkeypatch):
     """Ctrl-C in the second epoch leaves the first one's model; without the film reviews random strings are learned."""
@@ -340,7 +171,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(own, data, tmp_path, 
 
     monkeypatch.setattr(imdb, "labelled", missing)
     monkeypatch.setattr(word_reversal_learning, "SMALLEST_EPOCH", 3)
-    flags = ("train", "--quick", *(("--data", data) if own else ()), "--output")
+    flags = ("train", "--quick", *(("--data", *data) if own else ()), "--output")
     assert run(*flags, tmp_path / "whole") == 0
     assert ("English words won't be measured: expected the film reviews" in capfd.readouterr().out) is not own
 
@@ -357,10 +188,6 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(own, data, tmp_path, 
     for ours, theirs in zip(weights_of(tmp_path / "cut"), weights_of(tmp_path / "whole"), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert np.abs(first[0] - weights_of(tmp_path / "cut")[0]).max() > 1e-4
-    before = contents(tmp_path)
-    found = fails(capfd, *flags, tmp_path / "cut", "--resume", "--batch-size", 5)
-    assert found.startswith("expected the settings of the run to resume (batch_size ")
-    assert contents(tmp_path) == before
 
 
 def test_what_is_learned(data, monkeypatch):
@@ -369,40 +196,13 @@ def test_what_is_learned(data, monkeypatch):
     assert shipped.train is shipped.validation is None and shipped.fingerprint() == "random strings"
     assert len(shipped.tests) == 2 and (shipped.alphabet.longest_word, shipped.alphabet.longest_answer) == (24, 24)
     assert shipped.alphabet.characters == CHARACTERS
-    own = word_reversal.load_data(data)
-    assert own.train == own.validation == SIX and own.tests == {"exact match": SIX}
-    assert own.fingerprint() != word_reversal_data.Data(own.alphabet, SIX[1:], SIX, {}).fingerprint()
+    own = word_reversal.load_data(*data)
+    assert own.train == own.validation == PAIRS and own.tests == {"exact match": PAIRS}
+    assert own.fingerprint() != word_reversal_data.Data(own.alphabet, PAIRS[1:], PAIRS, {}).fingerprint()
 
 
-def test_train_refuses_wrong_data_and_writes_nothing(tmp_path, capfd, monkeypatch):
+def test_wrong_pairs_are_refused(tmp_path, capfd):
     (tmp_path / "bad.tsv").write_text("man\twoman\nking queen\n", encoding="utf-8")
     for flags in (("train", "--quick"), ("evaluate",)):
         sentence = fails(capfd, *flags, "--data", tmp_path / "bad.tsv")
         assert sentence.startswith(f"{tmp_path / 'bad.tsv'}, line 2: expected two columns separated by a tab, got 1")
-    out = ("--output", tmp_path / "out")
-    assert "which doesn't exist" in fails(capfd, "train", "--data", tmp_path / "none.tsv", *out)
-    assert not (tmp_path / "out").exists()
-    monkeypatch.setattr(command_line, "need", raise_data_error)
-    for argv in (("train",), ("reverse", "--plot", "x", "up")):
-        assert fails(capfd, *argv) == "expected the packages"
-
-
-def raise_data_error(*_):
-    raise DataError("expected the packages")
-
-
-def test_what_is_missing_or_damaged(copy, tmp_path, capfd):
-    assert "got no vocabulary.json there" in fails(capfd, "reverse", "--model", tmp_path, "up")
-    (copy / "model.tflite").write_bytes(b"damaged")
-    assert "got a damaged file" in fails(capfd, "reverse", "--model", copy, "up")
-    (copy / "model.tflite").unlink()
-    assert "got no model.tflite there" in fails(capfd, "reverse", "--model", copy, "up")
-    (copy / "vocabulary.json").write_text('{"labels": [], "words": []}', encoding="utf-8")  # of another app
-    assert "got another file (KeyError)" in fails(capfd, "reverse", "--model", copy, "up")
-    shutil.rmtree(copy / "1")
-    assert "got none" in fails(capfd, "evaluate", "--model", copy, "--data", data_of(tmp_path))
-
-
-def data_of(folder):
-    (folder / "one.tsv").write_text("up\tdown\n", encoding="utf-8")
-    return folder / "one.tsv"

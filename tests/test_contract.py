@@ -1,0 +1,224 @@
+"""What every app promises, checked for each row of the table of apps."""
+
+import dataclasses
+import importlib
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from app_table import APPS, ARTIFACTS, EVERYTHING, contents, weights_of
+
+from apps.pipeline import command_line, publishing
+from apps.pipeline.publishing import FILES
+
+every_app = pytest.mark.parametrize("app", APPS, indirect=True)
+MADE_BY = {"model.keras", "results.json", "README.md", "training"}  # `train`, beside the artifacts and the vocabulary
+SERVED = {  # the signatures that the README promises: inputs, their types and shapes
+    "sentiment": {"text": (tf.string, [None])},
+    "mnist_rows": {"image": (tf.float32, [None, 28, 28])},
+    "shakespeare": {
+        "prompt": (tf.string, [None]),
+        "length": (tf.int32, []),
+        "temperature": (tf.float32, []),
+        "seed": (tf.int32, []),
+    },
+    "word_reversal": {"word": (tf.string, [None])},
+    "chinese_pos": {"text": (tf.string, [None])},
+}
+
+
+@every_app
+def test_train_leaves_the_folder_that_is_promised(app, trained):
+    artifacts = {FILES[name] for name in ARTIFACTS}
+    assert {path.name for path in trained.iterdir()} == artifacts | MADE_BY | {app.beside}
+    assert {path.name for path in (trained / "training").iterdir()} == {*app.left, "history.png", "logs"}
+
+
+@every_app
+def test_the_record_is_of_these_very_files(app, trained):
+    results = json.loads((trained / "results.json").read_text(encoding="utf-8"))
+    command = f"python -m apps.{app.name} train --quick"
+    card = (trained / "README.md").read_text(encoding="utf-8")
+    assert list(results["artifacts"]) == list(ARTIFACTS)
+    for artifact in results["artifacts"].values():
+        assert artifact["metric"] == app.metric and artifact["examples"] > 5 and len(artifact["data_sha256"]) == 64
+        assert app.learned(artifact["value"])
+        found = publishing.fingerprint(trained / artifact["file"])
+        assert found == {"bytes": artifact["bytes"], "sha256": artifact["sha256"]}
+        assert artifact["command"] == command and publishing.metrics_in_words(artifact) in card
+    about = results["training"]
+    assert about["command"] == command and about["recipe"].items() >= json_of(app.recipe).items()
+    assert tuple(stage["stage"] for stage in about["stages"]) == app.stages
+    assert all(stage["epochs"] > 0 and stage["seconds"] >= 0 for stage in about["stages"])
+    assert {"tensorflow", "keras"} <= about["versions"].keys() and "hardware" in about
+
+
+def json_of(recipe):
+    """As results.json has the fields of a recipe; the number of batches is decided by the data."""
+    plain = {name: vars(value) if hasattr(value, "__dict__") else value for name, value in recipe.items()}
+    return json.loads(json.dumps(plain))
+
+
+@every_app
+def test_the_saved_model_needs_tensorflow_only(app, trained, elsewhere):
+    """Its signature is the promised one, and a process without any of our packages, or Keras, gets the answers."""
+    serve = tf.saved_model.load(str(trained / "1")).signatures["serving_default"]
+    specs = serve.structured_input_signature[1]
+    assert {name: (spec.dtype, spec.shape.as_list()) for name, spec in specs.items()} == SERVED[app.name]
+    found = serve(**{name: tf.constant(value, specs[name].dtype) for name, value in app.serve.items()})
+    assert list(found) == [app.output] and found[app.output].shape[0] == len(next(iter(app.serve.values())))
+    answers = elsewhere(trained / "1", **app.serve)[app.output]
+    if found[app.output].dtype == tf.string:
+        assert answers == [text.decode() for text in found[app.output].numpy()]
+    else:
+        np.testing.assert_allclose(answers, found[app.output], atol=1e-6)
+
+
+@every_app
+def test_evaluate_prints_and_changes_nothing(app, trained, data, capfd):
+    before = contents(trained)
+    flags = ("evaluate", "--data", data[-1], "--model", trained, "--artifact", "litert")
+    assert app.run(*flags, "--json") == 0
+    (line,) = capfd.readouterr().out.splitlines()
+    figures = json.loads(line)
+    assert (figures["artifact"], figures["metric"]) == ("litert", app.metric) and app.learned(figures["value"])
+    assert app.run(*flags) == 0
+    assert capfd.readouterr().out.startswith(publishing.in_words(figures))
+    assert contents(trained) == before
+
+
+@every_app
+def test_evaluate_records_one_artifact(app, copy, data, capfd):
+    before = publishing.read_results(copy)
+    flags = ("evaluate", "--data", data[-1], "--model", copy, "--artifact", "litert", "--record")
+    assert app.run(*flags) == 0
+    after = publishing.read_results(copy)
+    entry = after["artifacts"]["litert"]
+    assert entry["examples"] != before["artifacts"]["litert"]["examples"] or app.name == "word_reversal"
+    words = f"evaluate --artifact litert --model {copy} --data {data[-1]}"
+    assert entry["command"] == f"python -m apps.{app.name} {words}"
+    row = f"{publishing.metrics_in_words(entry)} | {entry['examples']:,} | `{entry['command']}` |"
+    assert row in (copy / "README.md").read_text(encoding="utf-8")
+    after["artifacts"]["litert"] = before["artifacts"]["litert"]
+    assert after == before
+    (copy / "results.json").unlink()
+    assert app.fails(capfd, *flags).startswith("expected a results.json that lists litert in ")
+
+
+@pytest.mark.slow
+@every_app
+def test_a_trained_model_is_exported_again(app, trained, data, tmp_path, capfd):
+    """In all formats: the same files as before, and others that have learnt what these have."""
+    folder = tmp_path / "exported"
+    with app.writing(EVERYTHING[app.name]):
+        assert app.run("export", trained / "model.keras", "--data", *data, "--output", folder) == 0
+        assert "are written; `evaluate --record` measures them" in capfd.readouterr().out
+        names = {*(FILES[name] for name in EVERYTHING[app.name]), app.beside, "results.json", "README.md"}
+        assert {path.name for path in folder.iterdir()} == names
+        results = publishing.read_results(folder)
+        assert results["training"] == publishing.read_results(trained)["training"]
+        assert not any("value" in artifact for artifact in results["artifacts"].values())
+        for artifact in EVERYTHING[app.name]:
+            flags = ("--artifact", artifact, "--model", folder, "--data", data[-1], "--record")
+            assert app.run("evaluate", *flags) == 0
+    for name in (app.beside, *(FILES[name] for name in ARTIFACTS[1:])):
+        assert (folder / name).read_bytes() == (trained / name).read_bytes(), name
+    figures = {name: entry["value"] for name, entry in publishing.read_results(folder)["artifacts"].items()}
+    assert tuple(figures) == EVERYTHING[app.name] and all(app.learned(value) for value in figures.values())
+    assert figures["litert"] == pytest.approx(figures["saved_model"], abs=1e-5)
+
+
+@every_app
+def test_what_export_refuses(app, trained, copy, tmp_path, capfd):
+    output = ("--output", tmp_path / "out")
+    for nothing in (tmp_path / "none.keras", copy):
+        assert "got no file" in app.fails(capfd, "export", nothing, *output)
+    whole = (trained / "model.keras").read_bytes()
+    (copy / "model.keras").write_bytes(whole[: len(whole) // 2])
+    assert "got a damaged file (" in app.fails(capfd, "export", copy / "model.keras", *output)
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)], name="other").save(copy / "model.keras")
+    sentence = app.fails(capfd, "export", copy / "model.keras", *output)
+    assert sentence.startswith(f"expected a trained {app.name} model and the files it was trained with in ")
+    (copy / app.beside).unlink()
+    assert f"got no {app.beside} there" in app.fails(capfd, "export", copy / "model.keras", *output)
+    assert not (tmp_path / "out").exists()
+
+
+@every_app
+def test_a_finished_run_is_taken_up_where_it_ended(app, trained, copy, data, monkeypatch, capfd):
+    """Nothing is learned again; other settings are refused, and nothing is written then."""
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    flags = ("train", "--quick", "--data", *data, "--output", copy, "--resume")
+    (copy / "model.keras").unlink()
+    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("learned again"))
+    monkeypatch.setattr(app.part("artifacts"), "write", stop)
+    assert app.run(*flags) == 130
+    assert capfd.readouterr().err.endswith("stopped; what was finished is kept\n")
+    for ours, theirs in zip(weights_of(copy), weights_of(trained), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    before = contents(copy)
+    for flag in ("--seed", "--batch-size"):
+        sentence = app.fails(capfd, *flags, flag, 5)
+        assert sentence.startswith("expected the settings of the run to resume (")
+    assert contents(copy) == before
+
+
+@every_app
+def test_what_train_refuses(app, data, tmp_path, capfd, monkeypatch):
+    flags = ("train", "--quick", "--data")
+    sentence = app.fails(capfd, *flags, tmp_path / "none", "--output", tmp_path / "out")
+    assert str(tmp_path / "none") in sentence and not contents(tmp_path)
+    (tmp_path / "file").touch()
+    assert str(tmp_path / "file") in app.fails(capfd, *flags, *data, "--output", tmp_path / "file" / "below")
+    monkeypatch.setattr(command_line.importlib.util, "find_spec", lambda _: None)
+    assert app.fails(capfd, "train").startswith("expected the packages to train with, got no ")
+
+
+@every_app
+def test_a_folder_that_is_damaged_or_not_whole(app, copy, data, tmp_path, capfd):
+    ask = (app.verb, "--model", copy, *app.ask(data))
+    assert f"got no {app.beside} there" in app.fails(capfd, app.verb, "--model", tmp_path, *app.ask(data))
+    (copy / "model.tflite").write_bytes(b"damaged")
+    sentence = app.fails(capfd, *ask)
+    assert sentence.startswith("expected a LiteRT model in ") and "got a damaged file" in sentence
+    (copy / "model.tflite").unlink()
+    assert "got no model.tflite there" in app.fails(capfd, *ask)
+    (copy / "1" / "saved_model.pb").unlink()
+    sentence = app.fails(capfd, "evaluate", "--data", data[-1], "--model", copy)
+    assert sentence.startswith("expected a SavedModel in ")
+    (copy / app.beside).write_text("{")
+    assert app.fails(capfd, *ask).startswith("expected ") and str(copy / app.beside) in app.fails(capfd, *ask)
+
+
+@every_app
+def test_without_a_verb_the_shipped_model_is_shown(app, trained, data, tmp_path, capfd, monkeypatch):
+    (tmp_path / app.name).symlink_to(trained)
+    monkeypatch.setattr(publishing, "SHIPPED", tmp_path)
+    assert app.run(app.verb, *app.ask(data)) == 0
+    assert capfd.readouterr().out.split("%")[0].strip().startswith(app.answer)
+    assert app.run() == 0
+    shown, usage = capfd.readouterr().out.split("usage:")
+    assert len(shown.strip().splitlines()) >= 3
+    for verb in ("train", "evaluate", "export", app.verb):
+        assert f"\n    {verb}" in usage
+    monkeypatch.setattr(publishing, "SHIPPED", tmp_path / "none")
+    assert app.fails(capfd).startswith("expected a trained model in ")
+
+
+@every_app
+def test_the_python_door(app, trained, data, capfd):
+    """One question or many, answered by the dataclass that the command line prints."""
+    answer = getattr(importlib.import_module(f"apps.{app.name}").load(trained), app.method or app.verb)
+    question = app.question(data)
+    found = answer(question, **app.options)
+    assert [repr(each) for each in answer([question, question], **app.options)] == [repr(found)] * 2
+    assert app.run(app.verb, "--model", trained, "--json", *app.ask(data)) == 0
+    printed = json.loads(capfd.readouterr().out)
+    fields = json.loads(json.dumps(dataclasses.asdict(found), default=str))
+    shared = printed.keys() & fields.keys()
+    assert shared and {name: printed[name] for name in shared} == {name: fields[name] for name in shared}
