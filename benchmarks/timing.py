@@ -1,4 +1,4 @@
-"""Medians of things that take turns, so that whatever else the machine does meets all of them alike."""
+"""Median times of calls run in rotation, so that other load affects them all equally."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def test_bad_input_is_one_sentence(trained, data, tmp_path, capfd):
 @pytest.mark.parametrize("symbols", ["a", "abcdefghijklmnopqrstuvwxyz \n.1234"])
 def test_another_vocabulary_is_noticed(trained, tmp_path, capfd, symbols):
     (tmp_path / "model.tflite").write_bytes((trained / "model.tflite").read_bytes())
-    Symbols("char", tuple(symbols)).save(tmp_path / "vocabulary.json")
+    Symbols("char", tuple(symbols)).save(tmp_path)
     sentence = fails(capfd, "generate", "--model", tmp_path, "--prompt", symbols[-1])
     assert "was made with beside it, got another" in sentence
 

@@ -67,7 +67,7 @@ def test_bytes_that_are_no_utf8_are_replaced_in_the_graph():
 
 def test_saved_and_loaded(tmp_path):
     symbols = Symbols("word", (" to", "\n", "中文"))
-    symbols.save(tmp_path / "vocabulary.json")
+    symbols.save(tmp_path)
     assert Symbols.load(tmp_path) == symbols
     about = json.loads((tmp_path / "vocabulary.json").read_text(encoding="utf-8"))
     assert about["symbols"][about["unknown"]] == "\ufffd" and about["boundary"] == BOUNDARY
@@ -77,7 +77,7 @@ def test_saved_and_loaded(tmp_path):
 def test_a_damaged_vocabulary_is_one_sentence(tmp_path, content):
     (tmp_path / "vocabulary.json").write_text(content, encoding="utf-8")
     with pytest.raises(
-        DataError, match=r"expected a model's symbols in .*vocabulary.json, got a damaged file"
+        DataError, match=r"expected a vocabulary as `train` writes it in .*vocabulary.json, got a damaged file"
     ) as error:
         Symbols.load(tmp_path)
     assert "\n" not in str(error.value)

@@ -100,7 +100,7 @@ def test_another_file_is_refused(tmp_path, content):
     (tmp_path / "vocabulary.json").write_text(json.dumps(GOOD_FILE), encoding="utf-8")
     assert Alphabet.load(tmp_path).characters == "ab"
     (tmp_path / "vocabulary.json").write_text(content, encoding="utf-8")
-    with pytest.raises(DataError, match=r"expected an alphabet as `train` writes it in .*, got another file"):
+    with pytest.raises(DataError, match=r"expected an alphabet as `train` writes it in .*, got a damaged file"):
         Alphabet.load(tmp_path)
 
 

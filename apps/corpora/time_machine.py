@@ -1,4 +1,4 @@
-"""A book in the public domain: downloaded from its official place, checked, kept."""
+"""The Time Machine (H. G. Wells 1898): downloaded once from its official place, and checked."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def letters(count: int, path: str | Path | None) -> str:
 def the_time_machine() -> str:
     """The 178,979 characters of H. G. Wells' novel (1898), as the book Dive into Deep Learning has it.
 
-    The first call downloads them to ~/tensorflow_datasets, where the other corpora are. DataError if that fails or what
-    is on disk is another file.
+    The first call downloads them to ~/tensorflow_datasets, where the other corpora are. DataError if that fails or
+    the file on disk is a different one.
     """
     root = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     path = root / "time_machine" / "timemachine.txt"

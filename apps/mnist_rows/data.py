@@ -64,8 +64,8 @@ class LabelledPictures:
 def load_data(path: Path | None, seed: int) -> tuple[LabelledPictures, LabelledPictures, LabelledPictures]:
     """-> train, validation and test: MNIST, or what is in the folder `path`.
 
-    A twelfth of the training pictures is validation, as 5,000 are of MNIST's 60,000. Where test pictures aren't apart,
-    a tenth of all is.
+    A twelfth of the training pictures is validation, as 5,000 are of MNIST's 60,000. Without test pictures of
+    their own, a tenth of all are held out.
     """
     if path is None:
         train, test = digits("train"), digits("test")
@@ -77,7 +77,7 @@ def load_data(path: Path | None, seed: int) -> tuple[LabelledPictures, LabelledP
 
 
 def load_test_data(path: Path | None) -> LabelledPictures:
-    """What `evaluate` counts: MNIST's test pictures, or the user's own, all that aren't apart as training pictures."""
+    """What `evaluate` counts: MNIST's test pictures; of the user's own those for tests, or all if none are."""
     if path is None:
         return digits("test")
     everything, test = own_pictures(path)
@@ -90,7 +90,7 @@ def digits(part: str) -> LabelledPictures:
 
 
 def own_pictures(folder: Path) -> tuple[LabelledPictures, LabelledPictures | None]:
-    """The user's (pictures, test pictures); None where they aren't apart.
+    """The user's (pictures, test pictures); None if none are marked as such.
 
     Args:
         folder: with the files of MNIST's kind that `idx_files` reads, or with a folder of picture files for each class.

@@ -42,7 +42,7 @@ class Batches:
 
 
 def grouped_by_length(lengths: np.ndarray, batch_size: int, shuffle: bool) -> Callable:
-    """A `draw` for `Batches`: sequences of like length share a batch, so that little time is spent on padding."""
+    """A `draw` for `Batches`: sequences of similar length share a batch, so that little time is spent on padding."""
 
     def draw(generator: np.random.Generator) -> list[np.ndarray]:
         if not shuffle:
@@ -58,7 +58,7 @@ def grouped_by_length(lengths: np.ndarray, batch_size: int, shuffle: bool) -> Ca
 
 
 def padded(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Ids of several lengths -> int32 (batch, time), filled up on the right with 0."""
+    """Ids of several lengths -> int32 (batch, time), padded on the right with 0."""
     result = np.zeros((len(rows), max(map(len, rows))), np.int32)
     for target, row in zip(result, rows, strict=True):
         target[: len(row)] = row

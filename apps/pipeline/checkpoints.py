@@ -1,4 +1,4 @@
-"""What a training run needs to go on where it was cut off: arrays and what they are about, in one file."""
+"""What a training run needs to resume where it was cut off: arrays and what they are about, in one file."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def write_arrays(path: Path, about: dict, arrays: dict[str, np.ndarray]) -> None
 
 
 def read_arrays(path: Path, settings: dict) -> tuple[dict[str, np.ndarray], dict]:
-    """(arrays, about) of a file by `write_arrays`; DataError if it is damaged or about["settings"] are others."""
+    """(arrays, about) of a file by `write_arrays`; DataError if it is damaged or of other settings."""
     try:
         with open(path, "rb") as opened, np.load(opened) as file:  # np.load(path) leaves a damaged file open
             arrays = dict(file)

@@ -89,7 +89,7 @@ class CommandLine:
         return dataclasses.replace(recipe, **changes | {name: v for name, v in named.items() if v is not None})
 
     def evaluated(self, flags: argparse.Namespace, measure: Callable[[], Evaluation]) -> Evaluation:
-        """What `measure` finds, recorded if the user wants it, and printed."""
+        """Prints what `measure` finds, and records it if the user wants that."""
         if flags.record:
             more = []
             for name in ("data", "encoding", "label_with"):
@@ -106,7 +106,7 @@ class CommandLine:
         return evaluation
 
     def exported(self, flags: argparse.Namespace, write: Callable[[dict[str, Any]], None]) -> None:
-        """`write` writes the files, and gets what is known of how the model came about."""
+        """Has `write` write the files; it gets what is known of how the model was trained."""
         write(publishing.read_results(flags.trained.parent).get("training", {}))
         files = ", ".join(FILES[artifact] for artifact in self.artifacts)
         print(f"{flags.output}: {files} are written; `evaluate --record` measures them")
@@ -146,7 +146,7 @@ def exit_status(program: str, work: Callable[[], int | None]) -> int:
 def tell(answer: Any, as_json: bool, in_words: Callable[[Any], None]) -> None:
     """Prints an answer, a dataclass: by `in_words`, or as a line of JSON.
 
-    A field that has its default isn't told to machines, nor one that isn't in the answer's repr.
+    JSON leaves out the fields that have their default value or aren't part of the repr.
     """
     if not as_json:
         in_words(answer)

@@ -1,4 +1,4 @@
-"""What a trained model leaves for others: results.json with every figure and how it came about, and the model card."""
+"""What is published with a model: results.json, with every figure and how it came about, and the model card."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _APPS = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What measuring an artifact found.
+    """The result of measuring an artifact.
 
     Attributes:
         figures: for results.json: the metric, its value, over how many examples, of which data.
@@ -90,10 +90,10 @@ def record(folder: Path, artifact: str, measure: Callable[[], Evaluation], comma
 
 @contextlib.contextmanager
 def new_folder(output: Path, app: str, how: dict[str, Any]) -> Iterator[Path]:
-    """A folder to write a model's files into, which are in `output` when all are there, with results.json, which has no
-    figures yet, and the model card.
+    """A folder to write a model's files into. At the end all of them appear in `output`, with the model card and
+    results.json, which has no figures yet.
 
-    how: how the model came about.
+    how: how the model was trained.
     """
     from keras_rnn import artifacts
 

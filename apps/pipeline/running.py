@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apps.pipeline import publishing
-from apps.pipeline.errors import DataError
+from apps.pipeline.errors import DataError, summary
 from apps.pipeline.publishing import FILES
 
 if TYPE_CHECKING:
@@ -68,6 +69,26 @@ def folder_of(app: str, folder: Path | str | None) -> Path:
     return publishing.SHIPPED / app if folder is None else Path(folder)
 
 
+def read_json(folder: Path, name: str, what: str, build: Callable[[Any], Any]) -> Any:
+    """What `build` makes of a JSON file in a model's folder; DataError if there is none or it is damaged.
+
+    Args:
+        what: that the file holds, for the sentence.
+        build: raises ValueError, KeyError, TypeError or AttributeError for content that `train` doesn't write.
+    """
+    path = Path(folder) / name
+    try:
+        return build(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise DataError(f"expected a trained model in {folder}, got no {name} there") from None
+    except DataError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"expected {what} as `train` writes it in {path}, got a damaged file ({summary(error)})"
+        ) from None
+
+
 def one_or_many(answer: Callable[[Any], Any], given: Any, one: type | tuple[type, ...] = str) -> Any:
-    """The answer to what is given if that is of the type `one`, else a list of the answers to all in it."""
+    """answer(given) if `given` is of the type `one`; otherwise a list with the answer to each of its items."""
     return answer(given) if isinstance(given, one) else [answer(each) for each in given]

@@ -63,8 +63,8 @@ def cosine_with_warm_up(peak: float, steps: int, warm_up: float = 0.1) -> keras.
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """What a training did: the logs of each epoch and of the one that was kept, the seconds they took, and whether
-    Ctrl-C ended it."""
+    """The result of a training: the logs of each epoch, those of the epoch that was kept, the seconds they took, and
+    whether Ctrl-C ended it."""
 
     history: list[dict[str, float]]
     kept: dict[str, float]

@@ -14,8 +14,10 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from apps.pipeline.errors import DataError
+from apps.pipeline.running import read_json
 
 FILE = "vocabulary.json"
 PADDING, UNKNOWN = 0, 1  # the first two ids of every vocabulary; words start at 2
@@ -152,19 +154,11 @@ class Vocabulary:
     @classmethod
     def load(cls, folder: Path) -> Vocabulary:
         """What `save` wrote into a model's folder; DataError if there is none, or it is damaged or of other rules."""
-        path = Path(folder) / FILE
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            known_rules = content["rules"] == RULES
-            vocabulary = cls(content["words"], content["keep_last"], content["labels"])
-        except FileNotFoundError:
-            raise DataError(f"expected a trained model in {folder}, got no {FILE} there") from None
-        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-            raise DataError(
-                f"expected a vocabulary as `train` writes it in {path}, got a damaged file ({error})"
-            ) from None
-        if not known_rules:
-            raise DataError(
-                f"expected the rules of this version in {path}, got others: train or export the model again"
-            )
-        return vocabulary
+
+        def build(content: dict[str, Any]) -> Vocabulary:
+            if content["rules"] != RULES:
+                wanted = f"expected the rules of this version in {folder / FILE}"
+                raise DataError(f"{wanted}, got others: train or export the model again")
+            return cls(content["words"], content["keep_last"], content["labels"])
+
+        return read_json(folder, FILE, "a vocabulary", build)

@@ -27,7 +27,7 @@ Texts = tuple[Sequence[np.ndarray], np.ndarray]  # the ids of each text, and the
 def text_batches(texts: Texts, batch_size: int, unknown_rate: float, seed: int, shuffle: bool) -> Batches:
     """Batches of (ids int32 (batch, time), probabilities float32 (batch, 1)), grouped by length.
 
-    unknown_rate: the part of the words that become unknown, drawn anew each epoch.
+    unknown_rate: the share of words that are replaced by the unknown word, drawn afresh in each epoch.
     """
     rows, targets = texts[0], np.asarray(texts[1], np.float32)[:, None]
 

@@ -38,7 +38,7 @@ def write(model, symbols: Symbols, output: Path, how: dict[str, Any]) -> None:
         "step": step,
     }
     with publishing.new_folder(output, NAME, how) as folder:
-        symbols.save(folder / "vocabulary.json")
+        symbols.save(folder)
         keras_rnn.export(model, folder, formats=ARTIFACTS[1:], step=True)
         artifacts.saved_model(signatures, [model, symbols.table], folder / FILES["saved_model"])
 

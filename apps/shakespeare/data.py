@@ -64,7 +64,7 @@ class EncodedText:
 
     @property
     def test(self) -> np.ndarray:
-        """The second half, by which nothing is chosen."""
+        """The second half, which chooses nothing."""
         return self.ids[(len(self.ids) + len(self.train)) // 2 :]
 
 

@@ -1,4 +1,4 @@
-"""Learning to say what comes next: windows of a text in two orders, states carried on, and nats per symbol."""
+"""Learns what comes next: windows of a text in two orders, the states carried from one to the next."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ VALIDATED = 1 << 18  # symbols at most
 
 
 def window_batches(ids: np.ndarray, window: int, batch_size: int, sampling: str, unknown_rate: float, seed: int):
-    """Batches of ((ids (batch, window), whether they begin anew, bool), the ids that follow each, (batch, window)).
+    """Batches of ((ids (batch, window), whether they start at zero, bool), the ids that follow each, (batch, window)).
 
         sequential    row 0  [to be or no][t to be: tha][t is the que]      a row goes on where it was, so that
                       row 1  [whether 'ti][s nobler in ][the mind to ]      its state can be carried on
-        random        row 0  [nobler in th][or not to be][slings and ]      each window begins anew
+        random        row 0  [nobler in th][or not to be][slings and ]      each window begins at a zero state
 
     An epoch begins elsewhere each time, and a text that ends goes on at its beginning.
 
@@ -69,7 +69,7 @@ def validation_batches(ids: np.ndarray, batch_size: int = 32) -> Batches:
 class WindowReader(keras.Model):
     """Reads a window of each row of a batch with `network`, in training from where the window before ended.
 
-    Called on (ids (batch, window), whether they begin anew) -> logits (batch, window, symbols).
+    Called on (ids (batch, window), whether they begin at a zero state) -> logits (batch, window, symbols).
 
     Args:
         network: ids -> logits, with layers of keras_rnn that keep no state themselves.

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from apps.pipeline import chinese_words
-from apps.pipeline.errors import DataError
+from apps.pipeline.running import read_json
 from apps.pipeline.text_files import CLEAN, MARK, clean
 
+FILE = "vocabulary.json"
 UNKNOWN = 0  # the id of every symbol that training hasn't seen; it is read, and never written
 LEVELS = ("char", "word")
 START = "\n"  # what an empty prompt counts as
@@ -97,27 +99,24 @@ class Symbols:
 
         return tf.strings.reduce_join(tf.gather(tf.constant(["\ufffd", *self.symbols]), ids), axis=-1)
 
-    def save(self, path: Path) -> None:
-        """Writes what a program in any language needs to know."""
+    def save(self, folder: Path) -> None:
+        """Writes vocabulary.json: what a program in any language needs to know."""
         about = {"level": self.level, "unknown": UNKNOWN, "symbols": ["\ufffd", *self.symbols]}
         if self.level == "word":
             about |= {"pattern": WORD, "boundary": BOUNDARY}
-        path.write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        (folder / FILE).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Symbols:
         """The symbols of a model's folder; DataError if there are none or the file is damaged."""
-        path = folder / "vocabulary.json"
-        try:
-            about = json.loads(path.read_text(encoding="utf-8"))
-            level, symbols = about["level"], about["symbols"]
+
+        def build(content: dict[str, Any]) -> Symbols:
+            level, symbols = content["level"], content["symbols"]
             if level not in LEVELS or not all(isinstance(symbol, str) for symbol in symbols):
                 raise ValueError(f"level {level!r}")
-        except FileNotFoundError:
-            raise DataError(f"expected a trained model in {folder}, got no {path.name} there") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"expected a model's symbols in {path}, got a damaged file ({error!r:.100})") from None
-        return cls(level, tuple(symbols[1:]))
+            return cls(level, tuple(symbols[1:]))
+
+        return read_json(folder, FILE, "a vocabulary", build)
 
 
 def most_frequent(found: Sequence[str], counts: Sequence[int], level: str, most: int | None) -> tuple[str, ...]:

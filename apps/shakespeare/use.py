@@ -53,7 +53,7 @@ class Writer:
             self.take(UNKNOWN)
 
     def copy(self) -> Writer:
-        """One that goes on from here by itself."""
+        """An independent writer that goes on from here."""
         return copy.copy(self)  # what `take` changes, it replaces
 
     def read(self, text: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.pipeline.errors import DataError
+from apps.pipeline.running import read_json
 from apps.pipeline.whole_files import write_text
 
 PADDING, START, END = 0, 1, 2  # the first ids of every alphabet; characters start at 3
@@ -120,19 +121,14 @@ class Alphabet:
     @classmethod
     def load(cls, folder: Path) -> Alphabet:
         """Reads what `save` wrote; DataError if it isn't there or damaged."""
-        path = Path(folder) / FILE
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+
+        def build(content: dict[str, Any]) -> Alphabet:
             alphabet = cls(*(content[name] for name in ("characters", "description", "longest_word", "longest_answer")))
-            first = content["ids"]["first character"]
-            if first != FIRST_CHARACTER or len(set(alphabet.characters)) != len(alphabet.characters):
+            distinct = len(set(alphabet.characters)) == len(alphabet.characters)
+            if content["ids"]["first character"] != FIRST_CHARACTER or not distinct:
                 raise ValueError("the characters don't fit their ids")
             if not all(isinstance(size, int) for size in (alphabet.longest_word, alphabet.longest_answer)):
                 raise ValueError("the lengths aren't numbers")
-        except FileNotFoundError:
-            raise DataError(f"expected a trained model in {folder}, got no {FILE} there") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"expected an alphabet as `train` writes it in {path}, got another file ({type(error).__name__})"
-            ) from None
-        return alphabet
+            return alphabet
+
+        return read_json(folder, FILE, "an alphabet", build)

@@ -1,4 +1,4 @@
-"""What is learned: random strings and the same backwards, or the user's own pairs, read, checked and split."""
+"""What it learns from: random strings and their reversals, or the user's own pairs, read, checked and split."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Pairs = list[tuple[str, str]]
 
 
 def read_pairs(path: str | Path) -> Pairs:
-    """The pairs of a UTF-8 file, in its order; a pair that comes again is left out, as are empty lines.
+    """The pairs of a UTF-8 file, in its order; repeated pairs and empty lines are left out.
 
     DataError: names the file, the line, what was expected and what came.
     """
@@ -62,8 +62,8 @@ def read_pairs(path: str | Path) -> Pairs:
 
 
 def split_pairs(pairs: Pairs) -> tuple[Pairs, Pairs, Pairs]:
-    """(train, validation, test): a tenth each are validation and test, decided by what is to be translated, so that the
-    same never lies on two sides. Of fewer than SMALLEST_SPLIT pairs, all three are all."""
+    """(train, validation, test): a tenth each are validation and test. The string to translate decides, so that
+    the same string is never on two sides. With fewer than SMALLEST_SPLIT pairs, each of the three is all of them."""
     if len(pairs) < SMALLEST_SPLIT:
         return pairs, pairs, pairs
 
@@ -145,5 +145,5 @@ def load_tests(path: Path | None = None) -> dict[str, Pairs]:
 
 
 def backwards(words: Iterable[str]) -> Pairs:
-    """Each word and what it is from behind."""
+    """Each word with its reversal."""
     return [(word, word[::-1]) for word in words]

@@ -1,4 +1,4 @@
-"""How many answers each of a model's files gets right as a whole."""
+"""How many whole answers each of a model's files gets right."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apps.word_reversal.use import Translator
 
 
 def evaluate(folder: Path, artifact: str, tests: dict[str, Pairs]) -> Evaluation:
-    """How many of each test's answers one of a folder's artifacts gets right as a whole."""
+    """The share of whole answers that one of a folder's artifacts gets right in each test."""
     right = {}
     for name, pairs in tests.items():
         found = answers(folder, artifact, [word for word, _ in pairs])

@@ -36,7 +36,7 @@ def few(count: int, generator: np.random.Generator) -> np.ndarray:
 
 
 def runs(count: int, generator: np.random.Generator) -> np.ndarray:
-    """A character goes on or, with a chance that differs from string to string, another one follows."""
+    """A character repeats or, with a chance that differs from string to string, a different one follows."""
     changes = generator.random((count, LONGEST)) < generator.uniform(0.05, 0.7, (count, 1))
     return np.take_along_axis(uniform(count, generator), np.cumsum(changes, axis=1) - changes[:, :1], axis=1)
 
@@ -48,7 +48,7 @@ def repeated(count: int, generator: np.random.Generator) -> np.ndarray:
 
 
 def chained(count: int, generator: np.random.Generator) -> np.ndarray:
-    """Small letters, of which some follow each other often, as in words: a Markov chain, another one for each call."""
+    """Small letters, of which some follow each other often, as in words: a Markov chain, a new one for each call."""
     follows = np.cumsum(generator.dirichlet(np.full(26, 0.2), 26), axis=1)
     letters = [generator.integers(0, 26, count)]
     for chance in generator.random((LONGEST - 1, count)):
