@@ -119,7 +119,7 @@ EVERY_KIND = {
     "dust": (spotted(drawn(255, 0, "L")), 0.01),
     "small": (drawn("white", "black").resize((50, 50)), 0.02),
     "large": (drawn("white", "black").resize((1700, 1700)), 0.01),
-    "in a corner": (drawn("white", "black", size=(900, 500)), 0.001),
+    "in a corner": (drawn("white", "black", size=(900, 500)), 0.01),
     "cut close": (drawn("white", "black").crop((54, 34, 147, 170)), 0.001),
     "cut off": (drawn("white", "black").crop((0, 33, 200, 200)), 0.01),  # the line touches the edge
     "thin": (drawn("white", "black", width=1), 0.06),

@@ -2,7 +2,7 @@
 
 That is (LeCun et al. 1998, "Gradient-based learning applied to document recognition"): the character fills a box of 20
 pixels, keeps its proportions, gets grey edges from the scaling, and has its centre of mass in the middle. Before that
-the character must be found: whatever differs in colour from the paper, on paper of any colour and uneven light.
+the character must be found: `finding.find` does that.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import warnings
 from pathlib import Path
 from typing import BinaryIO
 
+import cv2
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
+from apps.mnist_rows.finding import Found, find
 from apps.pipeline.errors import DataError, summary
 
 SIZE = 28  # rows, and pixels of a row
@@ -27,7 +29,6 @@ FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 LARGEST_FILE = 2**28  # bytes
 MOST_PIXELS = 2**26
 WORKING_SIDE = 400  # pixels: pictures larger than a square of this side are reduced first
-FAINTEST = 0.06  # difference of colour, of 1 between black and white, that can still be ink
 THINNEST, USUAL = 1.3, 1.9  # pixels of MNIST's strokes, by `_stroke`: 5 % of all are thinner, half of all
 
 
@@ -74,7 +75,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def prepare(image: Image.Image, name: str, box: int = BOX) -> np.ndarray:
-    """What the network reads: float32 (28, 28), 0 is paper and 1 is ink.
+    """What the network reads: float32 (28, 28), 0 is paper and 1 is ink; all that is written as one character.
 
     Args:
         image: as `read_picture` gives it.
@@ -84,17 +85,31 @@ def prepare(image: Image.Image, name: str, box: int = BOX) -> np.ndarray:
     Raises:
         DataError: there is nothing on the paper.
     """
-    distance, noise = _distance_from_paper(_colours(image))
-    strongest = np.partition(distance.ravel(), -_few(distance))[-_few(distance)]
-    threshold = max(0.2 * strongest, 4.0 * noise)
-    kept, largest = _large_parts(distance > threshold)
-    if strongest < max(FAINTEST, 6.0 * noise) or largest < max(3, math.isqrt(distance.size) // 25):
+    found = _found(image, name)
+    return _one(found.strength, np.any(found.characters, axis=0), box)
+
+
+def characters(image: Image.Image, name: str, box: int = BOX) -> list[np.ndarray]:
+    """As `prepare`, each character for itself, from left to right."""
+    found = _found(image, name)
+    return [_one(found.strength, mask, box) for mask in found.characters]
+
+
+def _found(image: Image.Image, name: str) -> Found:
+    found = find(_colours(image))
+    if found is None:
         raise DataError(f"{name}: expected a picture of a character, got nothing that stands out from the background")
-    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
+    return found
+
+
+def _one(strength: np.ndarray, mask: np.ndarray, box: int) -> np.ndarray:
+    """The character of a mask, bool (rows, columns), as the network reads it."""
+    darkest = max(np.percentile(strength[mask], 75), 1e-3)
+    edge = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))  # the grey edge of a stroke is part of it
+    ink = np.clip(strength / darkest, 0.0, 1.0) * edge
+    sure = mask & (ink > 0.2) if (mask & (ink > 0.2)).any() else mask
+    rows, columns = np.flatnonzero(sure.any(axis=1)), np.flatnonzero(sure.any(axis=0))
     inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    darkest = np.percentile(distance[kept], 75)
-    ink = np.clip((distance - 2.0 * noise) / (darkest - 2.0 * noise), 0.0, 1.0)
-    ink[(distance > threshold) & ~kept] = 0.0
     return _centred(_scaled(ink[inside].astype(np.float32), box))
 
 
@@ -126,75 +141,17 @@ class Labels:
             raise DataError(f"expected labels as `train` writes them in {path}, got a damaged file ({error})") from None
 
 
-def _few(distance: np.ndarray) -> int:
-    """How many pixels may be brighter than anything real: dust and reflections."""
-    return min(distance.size, max(3, distance.size // 5000))
-
-
 def _colours(image: Image.Image) -> np.ndarray:
-    """float32 (rows, columns, channels), 0 to 1. Where the picture is transparent, it is taken for paper."""
-    colours = np.asarray(image, np.float32) / 255
+    """uint8 (rows, columns, 3). Where the picture is transparent, it is taken for paper."""
+    colours = np.asarray(image)
     if image.mode != "RGBA":
         return colours
     alpha, colours = colours[..., 3:], colours[..., :3]
-    visible = colours[alpha[..., 0] > 0.5]
-    if len(visible) < alpha.size and (not len(visible) or np.ptp(visible, axis=0).max() < 0.3):
-        return alpha  # drawn in one colour on nothing: the shape is what is visible
-    return alpha * colours + (1.0 - alpha) * np.median(visible, axis=0)
-
-
-def _distance_from_paper(colours: np.ndarray) -> tuple[np.ndarray, float]:
-    """How far the colour of each pixel is from the paper's, (rows, columns), and how far the paper's own pixels are.
-
-    The paper's colour is a smooth surface, quadratic in row and column, fitted to a frame along the edges; strokes that
-    reach into the frame hardly count (iterated least squares with Cauchy's weights).
-    """
-    height, width, channels = colours.shape
-    row, column = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    terms = np.stack([np.ones_like(row), row, column, row * row, row * column, column * column], axis=-1)
-    frame = np.ones((height, width), bool)
-    border = max(1, min(height, width) // 16)
-    frame[border:-border, border:-border] = False
-    some = np.flatnonzero(frame)[:: 1 + frame.sum() // 5000]
-    places, seen = terms.reshape(-1, terms.shape[-1])[some], colours.reshape(-1, channels)[some].astype(np.float64)
-    surface = np.zeros((terms.shape[-1], channels))
-    surface[0] = np.median(seen, axis=0)
-    for _ in range(10):
-        residual = np.linalg.norm(seen - places @ surface, axis=1)
-        weights = 1.0 / (1.0 + (residual / (5.0 * np.percentile(residual, 25) + 0.01)) ** 2)
-        weighted = (places * weights[:, None]).T
-        surface = np.linalg.lstsq(weighted @ places, weighted @ seen, rcond=None)[0]
-    distance = np.linalg.norm(colours - terms @ surface, axis=-1) / channels**0.5
-    return distance, 3.0 * float(np.percentile(distance[frame], 25))
-
-
-def _large_parts(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """Those connected parts of a mask that have at least a tenth of the pixels of the largest, and how many that has.
-
-    What is left out is dust and noise.
-    """
-    height, width = mask.shape
-    waiting = np.pad(mask, 1).ravel().tolist()  # lists are faster than arrays, pixel by pixel
-    row = width + 2
-    steps = (-row - 1, -row, -row + 1, -1, 1, row - 1, row, row + 1)
-    parts = []
-    for first in np.flatnonzero(np.pad(mask, 1)).tolist():
-        if not waiting[first]:
-            continue
-        waiting[first] = False
-        part = [first]
-        for place in part:  # it grows meanwhile
-            for step in steps:
-                if waiting[place + step]:
-                    waiting[place + step] = False
-                    part.append(place + step)
-        parts.append(part)
-    kept = np.zeros((height + 2) * row, bool)
-    largest = max(map(len, parts), default=0)
-    for part in parts:
-        if 10 * len(part) >= largest:
-            kept[part] = True
-    return kept.reshape(height + 2, row)[1:-1, 1:-1], largest
+    visible = colours[alpha[..., 0] > 127]
+    if len(visible) < alpha.size and (not len(visible) or np.ptp(visible, axis=0).max() < 77):
+        return np.repeat(alpha, 3, axis=2)  # drawn in one colour on nothing: the shape is what is visible
+    share = alpha / np.float32(255)
+    return np.round(share * colours + (1.0 - share) * np.median(visible, axis=0)).astype(np.uint8)
 
 
 def _stroke(ink: np.ndarray) -> float:

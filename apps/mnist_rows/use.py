@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from apps.mnist_rows.model import NAME
-from apps.mnist_rows.pictures import SIZE, Labels, prepare, read_picture
+from apps.mnist_rows.pictures import SIZE, Labels, characters, read_picture
 from apps.pipeline import running
 from apps.pipeline.errors import DataError, sentence
 
@@ -19,7 +19,7 @@ Picture = str | Path | BinaryIO  # a file's name, or a file that is open
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of a picture; of one that can't be read or shows nothing: None.
+    """What the model says of a picture; of one that can't be read or shows nothing or several: None.
 
     Attributes:
         probabilities: by class.
@@ -51,7 +51,9 @@ class Recogniser:
         name = name or str(getattr(picture, "name", picture))
         try:
             source = Path(picture) if isinstance(picture, str) else picture
-            image = prepare(read_picture(source, name), name, self.labels.box)
+            image, *more = characters(read_picture(source, name), name, self.labels.box)
+            if more:
+                raise DataError(f"{name}: expected a picture of one character, got {1 + len(more)} side by side")
         except (DataError, OSError) as error:
             return Answer(name, None, None, sentence(error))
         found = self.probabilities(image).tolist()
