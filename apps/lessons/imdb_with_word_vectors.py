@@ -24,7 +24,7 @@ import numpy as np
 from apps.corpora import imdb
 from apps.lessons.lesson import Checks, flags, run
 from apps.pipeline import command_line, word_vectors
-from apps.pipeline.vocabulary import FIRST_WORD, Vocabulary
+from apps.pipeline.vocabulary import FIRST_WORD, PADDING, Vocabulary
 from keras_rnn import LSTM
 
 if TYPE_CHECKING:
@@ -64,9 +64,10 @@ def build_model(vectors: np.ndarray, start: str) -> keras.Model:
     noise = keras.initializers.RandomNormal(stddev=0.1)
     initial = noise if start == "random" else keras.initializers.Constant(vectors)
     ids = keras.Input((None,), dtype="int32")
-    embedding = keras.layers.Embedding(*vectors.shape, initial, mask_zero=True, trainable=start != "frozen")
-    hidden = keras.layers.Bidirectional(LSTM(UNITS, return_sequences=True))(embedding(ids))
-    hidden = keras.layers.Bidirectional(LSTM(UNITS))(keras.layers.Dropout(0.5)(hidden))
+    embedding = keras.layers.Embedding(*vectors.shape, initial, trainable=start != "frozen")
+    is_word = keras.ops.not_equal(ids, PADDING)
+    hidden = keras.layers.Bidirectional(LSTM(UNITS, return_sequences=True))(embedding(ids), mask=is_word)
+    hidden = keras.layers.Bidirectional(LSTM(UNITS))(keras.layers.Dropout(0.5)(hidden), mask=is_word)
     probability = keras.layers.Dense(1, activation="sigmoid")(keras.layers.Dropout(0.5)(hidden))
     model = keras.Model(ids, probability)
     optimizer = keras.optimizers.Adam(0.002, global_clipnorm=1.0)

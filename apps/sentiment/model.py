@@ -36,11 +36,12 @@ def build_model(vocabulary_size: int, units: int):
     from keras_rnn import LSTM
 
     ids = keras.Input((None,), dtype="int32", name="ids")
-    embedding = keras.layers.Embedding(vocabulary_size, units, mask_zero=True, name="embedding")
-    words = embedding(ids)
+    is_word = keras.ops.not_equal(ids, PADDING)  # given to the layer itself: not every Keras hands masks on
+    words = keras.layers.Embedding(vocabulary_size, units, name="embedding")(ids)
     hidden = keras.layers.SpatialDropout1D(0.2)(words)
-    hidden = keras.layers.Bidirectional(LSTM(units, return_sequences=True), name="bidirectional")(hidden)
-    is_word = keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(ids, PADDING), "float32"), -1)
+    lstm = LSTM(units, return_sequences=True)
+    hidden = keras.layers.Bidirectional(lstm, name="bidirectional")(hidden, mask=is_word)
+    is_word = keras.ops.expand_dims(keras.ops.cast(is_word, "float32"), -1)
     count = keras.ops.sum(is_word, axis=1)
     features = [
         keras.ops.sum(hidden * is_word, axis=1) / count,

@@ -46,10 +46,11 @@ def build_encoder(symbols: int, units: int, dropout: float):
     from keras_rnn import LSTM
 
     ids = keras.Input((None,), dtype="int32", name="ids")
-    letters = keras.layers.Embedding(symbols, units, mask_zero=True, name="letters")(ids)
+    letters = keras.layers.Embedding(symbols, units, name="letters")(ids)
     inputs = keras.layers.Dropout(dropout)(letters)
     read = LSTM(units, return_sequences=True, return_state=True)
-    both, *states = keras.layers.Bidirectional(read, name="both_directions")(inputs)
+    is_letter = keras.ops.not_equal(ids, PADDING)
+    both, *states = keras.layers.Bidirectional(read, name="both_directions")(inputs, mask=is_letter)
     first = [
         keras.layers.Dense(units, activation="tanh", name=f"first_{name}")(keras.ops.concatenate(pair, axis=-1))
         for name, pair in zip(STATES, (states[0::2], states[1::2]), strict=True)
