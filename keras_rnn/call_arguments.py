@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from keras_rnn.cells import class_has_own, has_own
+
 
 def fitting_sequences(layer, sequences: tf.Tensor) -> tf.Tensor:
     """Sequences `(batch, time, features)` of any numbers, in the layer's compute dtype; what a graph doesn't know of
@@ -14,7 +16,8 @@ def fitting_sequences(layer, sequences: tf.Tensor) -> tf.Tensor:
     if sequences.dtype == tf.string:
         raise ValueError(f"{layer.name} expected sequences of numbers, got strings.")
     sequences = tf.cast(sequences, layer.compute_dtype)
-    features = layer.cell.kernel.shape[0]
+    own_weights = class_has_own(layer.cell, "build") or has_own(layer.cell, "__call__", "call", "project")
+    features = None if own_weights else layer.cell.kernel.shape[0]
     if not sequences.shape.is_compatible_with((None, None, features)):
         raise ValueError(
             f"{layer.name} expected sequences of shape (batch, time, {features}), as it was built for, "

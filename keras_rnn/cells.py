@@ -51,6 +51,8 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
     Weights: kernel `(features, gates * units)`, recurrent_kernel `(units, gates * units)`, bias `(gates * units,)`. The
     loop over time reads those of `weight_names` once.
     Dropout draws one mask a sequence: for all gates together (`implementation=2`) or for each (`implementation=1`).
+    A cell of one's own class is run as it is: at each step by its `call`, if that is its own, else by `project` for all
+    steps and `step` in the plain loop.
     """
 
     gates: int
@@ -116,7 +118,7 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
         return projected + self._input_bias() if self.use_bias else projected
 
     def with_step_masks(self, projected: tf.Tensor) -> tf.Tensor:
-        """`project`'s result, and behind it, in training, what a cell draws anew for each step: here nothing."""
+        """Appends what the cell must draw afresh at each training step (zoneout masks); nothing by default."""
         return projected
 
     def step(
@@ -174,14 +176,19 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
         return {**super().get_config(), **config}
 
 
-def has_own(cell: RecurrentCell, *methods: str) -> bool:
-    """Whether one of these methods isn't keras_rnn's: the user's class has its own, or the cell was given one."""
+def class_has_own(cell: RecurrentCell, *methods: str) -> bool:
+    """Whether the user's class has one of these methods in place of keras_rnn's."""
 
     def package(name):
         owner = next(each for each in type(cell).__mro__ if name in vars(each))
         return owner.__module__.partition(".")[0]
 
-    return any(name in vars(cell) or package(name) not in (__package__, "keras") for name in methods)
+    return any(package(name) not in (__package__, "keras") for name in methods)
+
+
+def has_own(cell: RecurrentCell, *methods: str) -> bool:
+    """Whether one of these methods isn't keras_rnn's: the user's class has its own, or the cell was given one."""
+    return any(name in vars(cell) for name in methods) or class_has_own(cell, *methods)
 
 
 def with_weights(cell: RecurrentCell, **weights: tf.Tensor | None) -> RecurrentCell:

@@ -79,6 +79,7 @@ class RecurrentLayer(keras.layers.RNN):
             tf.transpose(sequences, [1, 0, 2]),
             initial_state,
             time_major(mask),
+            # In a stream, a masked first step repeats the output of the step before, which is the hidden state.
             last_output=initial_state[0] if streaming.active() else None,
             go_backwards=self.go_backwards,
             unroll=self.unroll,

@@ -1,4 +1,5 @@
-"""The loop over time: any step over any sequence. Masking and direction exist only here."""
+"""The loop over time: any step over any sequence. The reference for masking and direction: every fast path is
+tested against it."""
 
 from collections.abc import Callable, Sequence
 

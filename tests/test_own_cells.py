@@ -31,6 +31,32 @@ class OwnProject(keras_rnn.SimpleRNNCell):
         return super().project(inputs, masks) + 1
 
 
+class OwnBuild(keras_rnn.GRUCell):
+    """Its kernel is a product of two."""
+
+    weight_names = ("first", "second", "recurrent_kernel", "bias")
+
+    def build(self, input_shape):
+        self.first = self.add_weight((input_shape[-1], 1))
+        self.second = self.add_weight((1, 3 * self.units))
+        self.recurrent_kernel = self.add_weight((self.units, 3 * self.units))
+        self.bias = self.add_weight((2, 3 * self.units))
+
+    def project(self, inputs, masks=None):
+        return tf.matmul(tf.matmul(inputs, self.first), self.second) + self.bias[0]
+
+
+class OwnWeights(keras_rnn.SimpleRNNCell):
+    """A leaky integrator, of its own weights only."""
+
+    def build(self, input_shape):
+        self.leak = self.add_weight((self.units,))
+
+    def call(self, inputs, states, training=False):
+        hidden = states[0] * self.leak + inputs[:, : self.units]
+        return hidden, [hidden]
+
+
 class OwnStart(keras_rnn.GRUCell):
     def get_initial_state(self, batch_size=None):
         return [tf.ones((batch_size, self.units))]
@@ -45,6 +71,8 @@ CELLS = {
     OwnCall: keras_rnn.LSTM,
     OwnStep: keras_rnn.GRU,
     OwnProject: keras_rnn.SimpleRNN,
+    OwnBuild: keras_rnn.GRU,
+    OwnWeights: keras_rnn.SimpleRNN,
     OwnStart: keras_rnn.GRU,
     OwnDropout: keras_rnn.LSTM,
     keras.layers.LSTMCell: keras_rnn.LSTM,

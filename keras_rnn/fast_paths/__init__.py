@@ -16,7 +16,7 @@ from keras_rnn.sequence import scan, unrolled_loop, while_loop
 class LiteRT:
     """How loops are to be traced for a LiteRT file.
 
-    full_int8: so that the converter can find the ranges of activations: it is killed by a loop of known length.
+    full_int8: unrolls loops of known length: the int8 calibrator crashes on them.
     fused_lstm: LSTMs as LiteRT's one operator where it gives the loop's numbers, which CompiledModel doesn't load.
     """
 
@@ -75,7 +75,8 @@ def run(
             `sequence.scan`.
         unroll: a Python loop in place of a `tf.while_loop`.
         training: draw the cell's dropout masks.
-        use_cudnn: True needs a GPU and numbers that cuDNN has, False wants the loop, anything else takes what there is.
+        use_cudnn: True: raise unless cuDNN can run this layer here. False: never use cuDNN. Otherwise: use it where
+            possible.
 
     Returns:
         last output, outputs and last states, as from `sequence.scan`.
@@ -100,7 +101,8 @@ def run(
 
     def loop(inputs, states, weights, mask, by_hand=False):
         if by_formula:
-            # In one graph with cuDNN's kernel, TensorFlow makes the gradient of both: it can of a plain loop.
+            # TensorFlow differentiates both branches when the loop shares a graph with the cuDNN kernel, so the loop
+            # must be one that it can differentiate.
             more = {"last_output": last_output, "by_hand": by_hand, "plain": training and not by_hand}
             return gradient.run(cell, inputs, states, weights, mask, **options, **more)
         fixed = with_weights(cell, **weights)
@@ -135,7 +137,7 @@ def run(
             zero_output_for_mask=zero_output_for_mask,
         )
 
-    weights = {name: getattr(cell, name) for name in cell.weight_names}
+    weights = {name: getattr(cell, name) for name in cell.weight_names if hasattr(cell, name)}  # or its build is own
     weights = {name: None if weight is None else tf.convert_to_tensor(weight) for name, weight in weights.items()}
     rnn_mode = None if loop_only or inputs.dtype not in cudnn.DTYPES else cudnn.mode(cell)
     if use_cudnn is True and not (rnn_mode and cudnn.available()):
