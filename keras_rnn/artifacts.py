@@ -1,17 +1,13 @@
-"""Functions -> a SavedModel or a LiteRT file with named signatures, written beside and renamed.
+"""Functions -> a SavedModel, a LiteRT or an ONNX file with named signatures, written whole or not at all.
 
 What `keras_rnn.export` writes the files of a model with, and an app those whose signatures take more than ids.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
-import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rnn import fast_paths
+from keras_rnn.failures import full_disk
+from whole_files import naming, placed_in, write_whole
 
 ONNX_OPSET = 18  # the newest that tf2onnx writes
 WEIGHTS = ("float32", "float16", "int8", "full_int8")  # how a LiteRT file may store them
@@ -44,52 +42,15 @@ def saved_model(signatures: Mapping[str, Signature], resources: Sequence[Any], f
         resources: what the functions use: Keras models, lookup tables.
     """
     module = tf.Module()
-    module.resources = [  # a Keras variable isn't one that TensorFlow saves; what it holds is
+    module.resources = [  # tf.saved_model doesn't track Keras variables, only the tf.Variable inside each
         [variable.value for variable in resource.variables] if isinstance(resource, keras.Model) else resource
         for resource in resources
     ]
     functions = {name: signature.trace() for name, signature in signatures.items()}
     module.functions = functions
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
-    try:
-        tf.saved_model.save(module, str(beside), signatures=functions)
-        replace(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def placed_in(folder: Path) -> Iterator[Path]:
-    """A new folder to write in; in the end its files take their places in `folder`, or none of them after an error."""
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "expected a folder, got a file", str(folder))
-    inside = folder if folder.is_dir() else folder.parent  # renames need one file system: `folder` may be a mounted one
-    beside = inside / f"{folder.name}.partial"
-    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
-    beside.mkdir(parents=True)
-    try:
-        yield beside
-        if folder.exists():
-            for path in beside.iterdir():
-                replace(path, folder / path.name)
-        else:
-            os.replace(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def replace(source: Path, target: Path) -> None:
-    """Renames a file or folder; what `target` was before is gone afterwards, a folder with all that was in it."""
-    before = target.with_name(f"{target.name}.replaced.partial")
-    shutil.rmtree(before, ignore_errors=True)  # of a replacement that was killed
-    if target.is_dir():
-        os.replace(target, before)
-    os.replace(source, target)
-    shutil.rmtree(before, ignore_errors=True)
+    with placed_in(folder.parent) as beside, full_disk(folder):
+        tf.saved_model.save(module, str(beside / folder.name), signatures=functions)
 
 
 def litert(
@@ -115,7 +76,8 @@ def litert(
         raise ValueError(f"weights expected one of {', '.join(WEIGHTS)}, got {weights!r}.")
     if weights == "full_int8" and not samples:
         raise ValueError('weights="full_int8" expected samples of the inputs, got none.')
-    with tempfile.TemporaryDirectory() as folder:
+    temporary = naming(Path(tempfile.gettempdir()), "set TMPDIR to a folder on another disk")
+    with temporary, tempfile.TemporaryDirectory() as folder:
         with fast_paths.tracing_for(fast_paths.LiteRT(weights == "full_int8", fused_lstm)):
             saved_model(signatures, resources, Path(folder) / "model")
         converter = tf.lite.TFLiteConverter.from_saved_model(f"{folder}/model", signature_keys=list(signatures))
@@ -160,14 +122,3 @@ def onnx(signature: Signature, path: Path) -> None:
 def size_of(path: Path) -> int:
     """The bytes of a file, or of all files in a folder."""
     return sum(part.stat().st_size for part in [path, *path.rglob("*")] if part.is_file())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file, in the place of what was there, or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.partial")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from keras_rnn.failures import ExportError, all_layers
 from keras_rnn.interface import Interface
 from keras_rnn.runtimes import Arrays, Runner
 from keras_rnn.samples import checked, random_inputs
+from whole_files import placed_in
 
 FILES = {
     "saved_model": "1",  # the numbered folder that TensorFlow Serving expects
@@ -110,7 +111,7 @@ def export(
     if length is not None:
         agreement.expect_padding(interface, cases, length)
     folder = Path(folder)
-    with artifacts.placed_in(folder) as beside:
+    with placed_in(folder) as beside:
         options = {"step": step, "length": length, "fused_lstm": fused_lstm}
         written = [write(name, interface, cases, beside / FILES[name], **options) for name in formats]
     return {name: replace(exported, path=folder / FILES[name]) for name, exported in zip(formats, written, strict=True)}

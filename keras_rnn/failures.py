@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 NOISE = r"\x1b\[\d+m|\{\{.*?\}\} ?"  # in errors: Keras's colours, TensorFlow's names of graph nodes
 
@@ -20,6 +25,18 @@ def reason(error: Exception) -> str:
     before = ("Exception encountered", "Graph execution error", "Detected at node", "<stack traces")
     lines = [re.sub(NOISE, "", line).strip() for line in str(error).splitlines()]
     return next((line for line in lines if line and not line.startswith(before)), type(error).__name__)
+
+
+@contextlib.contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """TensorFlow's error of a full disk becomes the system's, an OSError."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        for number in (errno.ENOSPC, errno.EDQUOT):
+            if os.strerror(number) in str(error):
+                raise OSError(number, os.strerror(number), str(path)) from error
+        raise
 
 
 def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

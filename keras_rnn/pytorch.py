@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_rnn import artifacts
+from whole_files import whole
 
 Arrays = dict[str, np.ndarray]
 NAME = re.compile(r"(?:weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)(?:_l(\d+)(_reverse)?)?")
@@ -171,18 +171,15 @@ def read_file(path: Path, prefix: str) -> Arrays:
 
 
 def write_file(arrays: Arrays, path: Path) -> None:
-    """Writes beside, and renames."""
+    """Writes all of them, or leaves what was there."""
     package = package_for(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.partial")
-    try:
-        if package.__name__ == "torch":
-            package.save({name: package.from_numpy(array) for name, array in arrays.items()}, beside)
-        else:
+    if package.__name__ == "torch":
+        tensors = {name: package.from_numpy(array) for name, array in arrays.items()}
+        with whole(path) as beside:
+            package.save(tensors, beside)
+    else:
+        with whole(path) as beside:
             package.save_file(arrays, beside, metadata={"format": "pt"})
-        artifacts.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def package_for(path: Path) -> ModuleType:

@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from closeness import assert_close
 
 from keras_rnn import GRU, LSTM, SimpleRNN
-from keras_rnn.artifacts import Signature, litert, placed_in, replace, saved_model, write_whole
+from keras_rnn.artifacts import Signature, litert, saved_model
 
 WORDS, UNITS = 700, 24
 LENGTHS = (1, 2, 31, 32, 33, 70)  # around the size of the blocks of LiteRT's loops
@@ -188,8 +188,6 @@ def disk_full(*arguments, **options):
 def test_a_new_saved_model_replaces_the_old_one_and_a_failing_one_does_not(tmp_path, monkeypatch):
     folder = tmp_path / "1"
     saved_model(serving(constant(1), IDS), [], folder)
-    (tmp_path / "1.partial").mkdir()  # of an export that was killed
-    (tmp_path / "1.partial" / "half").touch()
     saved_model(serving(constant(2), IDS), [], folder)
     assert value_in(folder) == 2 and list(tmp_path.iterdir()) == [folder]
 
@@ -229,109 +227,3 @@ def test_a_failing_litert_export_leaves_the_old_file(tmp_path, monkeypatch):
         assert reader.read() == b"old"
     run = Interpreter(model_content=path.read_bytes()).get_signature_runner()
     assert run(ids=np.array([[1]], np.int32))["value"].tolist() == [1] and os.listdir(tmp_path) == [path.name]
-
-
-# A folder of several files.
-
-
-def tree(folder):
-    """The files under a folder and their content."""
-    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def fill(folder, content):
-    (folder / "1").mkdir()
-    (folder / "1" / content).write_text(content)
-    (folder / "model.tflite").write_text(content)
-
-
-def test_a_folder_takes_its_place_whole(tmp_path):
-    folder = tmp_path / "deep" / "models"
-    with placed_in(folder) as beside:
-        fill(beside, "first")
-        assert not folder.exists()
-    assert tree(tmp_path) == {"deep/models/1/first": "first", "deep/models/model.tflite": "first"}
-
-
-def test_files_in_a_folder_are_replaced_and_others_stay(tmp_path):
-    """All of a folder, so that no file of an old SavedModel is left in the new one."""
-    folder = tmp_path / "models"
-    with placed_in(folder) as beside:
-        fill(beside, "first")
-    (folder / "mine.txt").write_text("mine")
-    with placed_in(folder) as beside:
-        fill(beside, "second")
-        assert tree(folder)["1/first"] == "first"
-        assert folder in beside.parents  # a rename from elsewhere fails if the folder is a mounted one
-    assert tree(tmp_path) == {
-        "models/1/second": "second",
-        "models/mine.txt": "mine",
-        "models/model.tflite": "second",
-    }
-
-
-@pytest.mark.parametrize("existing", [False, True])
-def test_an_error_leaves_a_folder_as_it_was(existing, tmp_path):
-    folder = tmp_path / "models"
-    if existing:
-        with placed_in(folder) as beside:
-            fill(beside, "first")
-    before = tree(tmp_path)
-    with pytest.raises(ZeroDivisionError), placed_in(folder) as beside:
-        fill(beside, "second")
-        raise ZeroDivisionError
-    assert tree(tmp_path) == before and list(tmp_path.iterdir()) == ([folder] if existing else [])
-
-
-@pytest.mark.parametrize("existing", [False, True])
-def test_what_a_killed_write_left_is_gone_after_the_next(existing, tmp_path, monkeypatch):
-    folder = tmp_path / "models"
-    if existing:
-        with placed_in(folder) as beside:
-            fill(beside, "first")
-    with monkeypatch.context() as patch:
-        patch.setattr("shutil.rmtree", lambda *arguments, **options: None)  # as if killed: nobody tidies up
-        with pytest.raises(ZeroDivisionError), placed_in(folder) as beside:
-            fill(beside, "killed")
-            raise ZeroDivisionError
-    assert "killed" in str(tree(tmp_path))
-    with placed_in(folder) as beside:
-        fill(beside, "second")
-    assert tree(tmp_path) == {"models/1/second": "second", "models/model.tflite": "second"}
-
-
-@pytest.mark.parametrize("existing", [False, True], ids=["before the second rename", "after it"])
-def test_a_replacement_that_was_killed_leaves_nothing(existing, tmp_path):
-    """The old folder was aside, the new one not yet or already in its place."""
-    for name in ["1.replaced.partial", "source", *["1"] * existing]:
-        (tmp_path / name).mkdir()
-        (tmp_path / name / name).touch()
-    replace(tmp_path / "source", tmp_path / "1")
-    assert tree(tmp_path) == {"1/source": ""} and [path.name for path in tmp_path.iterdir()] == ["1"]
-
-
-def test_the_working_folder(tmp_path, monkeypatch):
-    """A path without a name."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    with placed_in(Path(".")) as beside:
-        fill(beside, "first")
-    assert tree(tmp_path) == {"here/1/first": "first", "here/model.tflite": "first"}
-
-
-@pytest.mark.parametrize("path", ["file", "file/models"])
-def test_a_file_in_the_place_of_a_folder(path, tmp_path):
-    """Said before anything is made."""
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(NotADirectoryError, match=r"file"), placed_in(tmp_path / path):
-        raise ZeroDivisionError
-    assert tree(tmp_path) == {"file": "mine"}
-
-
-def test_a_file_is_written_whole_or_not(tmp_path, monkeypatch):
-    path = tmp_path / "deep" / "file"
-    write_whole(path, b"first")
-    monkeypatch.setattr(os, "replace", disk_full)
-    with pytest.raises(OSError, match="No space left"):
-        write_whole(path, b"second")
-    assert path.read_bytes() == b"first" and list(path.parent.iterdir()) == [path]

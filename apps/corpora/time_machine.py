@@ -11,7 +11,7 @@ from pathlib import Path
 
 from apps.pipeline.errors import DataError
 from apps.pipeline.text_files import pieces_of
-from apps.pipeline.whole_files import whole
+from whole_files import whole
 
 _TIME_MACHINE = "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"  # where Dive into Deep Learning gets it
 _SHA1 = "090b5e7e70c295757f55df93cb0a180b9691891a"  # which that book publishes with it

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from apps.pipeline import command_line
 from apps.pipeline.errors import DataError
-from apps.pipeline.whole_files import whole
+from whole_files import whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ import numpy as np
 
 from apps.pipeline.batches import Batches
 from apps.pipeline.errors import DataError
-from apps.pipeline.whole_files import whole
+from whole_files import whole
 
 
 class Checkpoints(keras.callbacks.Callback):

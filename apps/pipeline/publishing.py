@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.pipeline.errors import DataError
-from apps.pipeline.whole_files import write_text
+from whole_files import write_whole
 
 RESULTS, CARD = "results.json", "README.md"
 FILES = {  # the artifacts, as keras_rnn.export names them
@@ -72,8 +72,8 @@ def read_results_of(folder: Path, artifact: str) -> dict[str, Any]:
 def write_results(folder: Path, results: dict[str, Any]) -> None:
     """Writes results.json and the model card: the app's card.md, with tables of figures and of training."""
     card = (_APPS / results["app"] / "card.md").read_text(encoding="utf-8")
-    write_text(folder / RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
-    write_text(folder / CARD, card.format(figures=_figures(results), training=_training(results)))
+    write_whole(folder / RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+    write_whole(folder / CARD, card.format(figures=_figures(results), training=_training(results)))
 
 
 def record(folder: Path, artifact: str, measure: Callable[[], Evaluation], command: str) -> Evaluation:

@@ -16,7 +16,7 @@ from apps.pipeline.batches import Batches
 from apps.pipeline.checkpoints import Checkpoints
 from apps.pipeline.errors import DataError
 from apps.pipeline.runs import Recipe, Stage
-from apps.pipeline.whole_files import whole
+from whole_files import whole
 
 
 def set_up(seed: int) -> None:

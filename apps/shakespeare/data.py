@@ -13,8 +13,8 @@ import numpy as np
 from apps.corpora import tiny_shakespeare
 from apps.pipeline.errors import DataError
 from apps.pipeline.text_files import pieces_of
-from apps.pipeline.whole_files import whole
 from apps.shakespeare.symbols import UNKNOWN, Symbols, most_frequent, split
+from whole_files import whole
 
 PIECE = 1 << 20  # ids in memory at once
 SHORTEST = 40  # symbols of a text, or there is nothing to validate with

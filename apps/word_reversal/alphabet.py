@@ -10,7 +10,7 @@ from typing import Any
 
 from apps.pipeline.errors import DataError
 from apps.pipeline.running import read_json
-from apps.pipeline.whole_files import write_text
+from whole_files import write_whole
 
 PADDING, START, END = 0, 1, 2  # the first ids of every alphabet; characters start at 3
 FIRST_CHARACTER = 3
@@ -116,7 +116,7 @@ class Alphabet:
             "longest_word": self.longest_word,
             "longest_answer": self.longest_answer,
         }
-        write_text(Path(folder) / FILE, json.dumps(content, ensure_ascii=False, indent=0) + "\n")
+        write_whole(Path(folder) / FILE, json.dumps(content, ensure_ascii=False, indent=0) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Alphabet:
