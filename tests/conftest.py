@@ -41,21 +41,29 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
-def app(request):
+def app(request, loaded_once):
     """The row of an app: the one that a test has as a parameter, or that its file is named after. `train --quick`
     follows its small recipe as long as the test runs."""
-    import tensorflow as tf
-
     row = APPS[getattr(request, "param", request.path.stem.removeprefix("test_"))]
-    with row.small(), pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(tf.saved_model, "load", load_once(tf.saved_model.load))
+    with row.small():
         yield row
 
 
-@functools.cache
-def load_once(load):
-    """A SavedModel takes seconds to load, and tests leave those that they read as they are."""
-    return functools.cache(load)
+@pytest.fixture(scope="session")
+def load_once():
+    """tf.saved_model.load, which takes seconds, once for each folder: no test writes into one that it has loaded."""
+    import tensorflow as tf
+
+    return functools.cache(tf.saved_model.load)
+
+
+@pytest.fixture
+def loaded_once(load_once):
+    import tensorflow as tf
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(tf.saved_model, "load", load_once)
+        yield
 
 
 @pytest.fixture(scope="session")

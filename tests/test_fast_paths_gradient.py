@@ -1,5 +1,7 @@
 """The gradient by hand against the plain loop that TensorFlow differentiates, on random numbers."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -28,7 +30,20 @@ OPTIONS = [
     {"zero_output_for_mask": True},
     {"zero_output_for_mask": True, "return_all_outputs": False, "go_backwards": True},
 ]
-every_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
+WHOLE_OR_MASKED = {False: "whole", True: "masked"}
+every_cell_way_and_mask = pytest.mark.parametrize(
+    ("cell", "way", "masked"),
+    [  # quick: each way with one kind of mask
+        pytest.param(
+            CELLS[name],
+            way,
+            masked,
+            id=f"{name}-{way}-{WHOLE_OR_MASKED[masked]}",
+            marks=[] if masked == (way == "blocks") and "without" not in name else pytest.mark.slow,
+        )
+        for name, way, masked in itertools.product(CELLS, ("blocks", "unknown shapes"), WHOLE_OR_MASKED)
+    ],
+)
 masked_or_not = pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 
 
@@ -98,9 +113,7 @@ def by(way, function, cell, inputs, states, weights, mask, monkeypatch, **option
     return graph(inputs, states, weights, mask)
 
 
-@masked_or_not
-@pytest.mark.parametrize("way", ["blocks", "unknown shapes"])
-@every_cell
+@every_cell_way_and_mask
 def test_values_and_gradients_are_the_plain_loops(cell, way, masked, monkeypatch):
     arguments = data(cell, 11, masked)
     expected = values_and_gradients(plain, cell, *arguments)
@@ -123,9 +136,7 @@ def test_xla_gives_the_plain_loops_numbers(name, way, masked, monkeypatch):
     assert_close(by(way, values_and_gradients, CELLS[name], *arguments, monkeypatch), expected)
 
 
-@masked_or_not
-@pytest.mark.parametrize("way", ["blocks", "unknown shapes"])
-@every_cell
+@every_cell_way_and_mask
 def test_inference_is_the_plain_loops_and_so_is_its_gradient(cell, way, masked, monkeypatch):
     arguments = data(cell, 6, masked)
     expected = values_and_gradients(plain, cell, *arguments)

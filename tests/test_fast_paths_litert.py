@@ -115,11 +115,11 @@ def loop_file(cell, states, time=None, batch=1):
 @pytest.mark.parametrize(
     ("cell_class", "states", "time", "batch"),
     [
-        (SimpleRNNCell, 1, None, 1),
-        (SimpleRNNCell, 1, None, 2),
-        (SimpleRNNCell, 1, 20, 1),
+        pytest.param(SimpleRNNCell, 1, None, 1, marks=pytest.mark.slow),
+        pytest.param(SimpleRNNCell, 1, None, 2, marks=pytest.mark.slow),
+        pytest.param(SimpleRNNCell, 1, 20, 1, marks=pytest.mark.slow),
         (LSTMCell, 2, None, 1),
-        (GRUCell, 1, None, 1),
+        pytest.param(GRUCell, 1, None, 1, marks=pytest.mark.slow),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )

@@ -48,6 +48,7 @@ def test_commands_run(command, tmp_path, capsys, monkeypatch):
     assert re.search(ANSWERS[app.NAME], capsys.readouterr().out, re.S)
 
 
+@pytest.mark.slow
 def test_the_code_of_the_export_section_runs(tmp_path, monkeypatch):
     code = next(block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "keras_rnn.export" in block)
     monkeypatch.chdir(tmp_path)

@@ -20,6 +20,7 @@ from apps.shakespeare.stepping import Stepper
 from apps.shakespeare.symbols import Symbols
 from apps.shakespeare.use import Choice, Writer
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
 MODELS = Path(__file__).parents[1] / "saved_models"
 FOLDER = MODELS / "sentiment"
 APPS = {  # what is beside the artifacts

@@ -181,6 +181,7 @@ def pretrain(checkpoint, sequences, epochs, resume=False, units=16, seed=1):
     return fitted, [*embedding.get_weights(), *bidirectional.get_weights()]
 
 
+@pytest.mark.slow
 def test_both_directions_learn_a_cycle(tmp_path, small):
     before = [weight.copy() for layer in layers(size=7, units=16) for weight in layer.get_weights()]
     fitted, after = pretrain(tmp_path / "a.npz", cycle(1200), epochs=6)
@@ -189,6 +190,7 @@ def test_both_directions_learn_a_cycle(tmp_path, small):
     assert all(np.abs(new - old).max() > 0.01 for new, old in zip(after, before, strict=True))
 
 
+@pytest.mark.slow
 def test_a_resumed_language_model_equals_one_that_was_not_cut(tmp_path, small, monkeypatch):
     whole, weights = pretrain(tmp_path / "whole.npz", cycle(60), epochs=2, units=4)
     save = Checkpoints.save

@@ -92,6 +92,7 @@ def test_fine_tune_learns_and_validates_on_texts_as_they_are(tmp_path, monkeypat
     assert list((tmp_path / "logs" / "labels").rglob("*tfevents*"))
 
 
+@pytest.mark.slow
 def test_fine_tune_again_gives_the_same_model(tmp_path):
     first, fitted = tune(tmp_path / "a.npz", epochs=2, unknown_rate=0.1)
     second, again = tune(tmp_path / "b.npz", epochs=2, unknown_rate=0.1)

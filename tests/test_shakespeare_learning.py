@@ -107,7 +107,7 @@ def text_of(count):
     return np.array(ids, np.int32)
 
 
-@pytest.mark.parametrize("sampling", ["sequential", "random"])
+@pytest.mark.parametrize("sampling", ["sequential", pytest.param("random", marks=pytest.mark.slow)])
 def test_it_learns(tmp_path, sampling):
     keras.utils.set_random_seed(1)
     ids = text_of(4000)

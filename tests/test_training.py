@@ -135,7 +135,10 @@ def whole(tmp_path_factory):
     return model, fitted, read_arrays(path, SETTINGS)[0]
 
 
-@pytest.mark.parametrize(("epoch", "step"), [(2, None), (3, 4)], ids=["after epoch 2", "in epoch 3"])
+@pytest.mark.parametrize(
+    ("epoch", "step"),
+    [pytest.param(2, None, marks=pytest.mark.slow, id="after epoch 2"), pytest.param(3, 4, id="in epoch 3")],
+)
 def test_a_resumed_run_equals_one_that_was_not_cut(tmp_path, whole, epoch, step):
     """Weights, optimizer, moving average, dropout, best epoch and history, to the last bit."""
     path = tmp_path / "checkpoint.npz"
