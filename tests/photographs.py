@@ -76,7 +76,7 @@ class Scene:
     def __init__(self, make, generator, share=None, dark=None, size=None, pen_contrast=None, places=None):
         self.generator = generator
         uniform = generator.uniform
-        size = size or int(uniform(220, 900))
+        size = size or int(uniform(220, 600))
         self.height, self.width = (round(size * uniform(0.8, 1.2)) for _ in range(2))
         self.dark = generator.random() < 0.15 if dark is None else dark
         tint = generator.normal(0, 0.03, 3)
@@ -383,3 +383,72 @@ def photograph(kind, digit, number):
     """One of that kind, uint8 (rows, columns, 3), of a digit; another one for each number."""
     generator = np.random.default_rng([list(KINDS).index(kind), digit, number])
     return KINDS[kind](lambda height: digit_mask(digit, height, generator), generator)
+
+
+def _drawn(strokes, height, generator):
+    """A mask of strokes, each float (points, 2) of columns and rows from 0 to 1."""
+    pen = max(2, round(height * generator.uniform(0.05, 0.12)))
+    canvas = np.zeros((height + 4 * pen, height + 4 * pen), np.uint8)
+    for points in strokes:
+        whole = np.round((points * height + 2 * pen) * 16).astype(np.int32)
+        cv2.polylines(canvas, [whole[:, None]], False, 255, pen, cv2.LINE_AA, shift=4)
+    return cropped(canvas.astype(np.float32) / 255)
+
+
+def scribble(height, generator):
+    points = generator.uniform(0, 1, (generator.integers(8, 20), 2))
+    return _drawn([_smooth(points)], height, generator)
+
+
+def letter(height, generator):
+    """One that is like no digit."""
+    canvas = np.zeros((400, 400), np.uint8)
+    text = generator.choice(list("AEFHKMNRWXYPaekmwx"))
+    font = int(generator.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX]))
+    cv2.putText(canvas, text, (100, 250), font, 6, 255, int(generator.integers(12, 26)), cv2.LINE_AA)
+    mask = cropped(canvas.astype(np.float32) / 255)
+    return cv2.resize(
+        mask, (max(2, round(mask.shape[1] * height / mask.shape[0])), height), interpolation=cv2.INTER_AREA
+    )
+
+
+def shape(height, generator):
+    """A star, a cross, a net, a heart, a spiral, a solid square, ..."""
+    turn = np.linspace(0, 1, 60)
+    circle = lambda t, r: 0.5 + r[:, None] * np.stack([np.sin(2 * np.pi * t), -np.cos(2 * np.pi * t)], axis=1)  # noqa: E731
+    corners = int(generator.integers(3, 8))
+    ring = np.arange(corners * 2 + 1) / (corners * 2)
+    x = (turn - 0.5) * 2 * np.pi
+    heart = np.stack(
+        [16 * np.sin(x) ** 3, -13 * np.cos(x) + 5 * np.cos(2 * x) + 2 * np.cos(3 * x) + np.cos(4 * x)], axis=1
+    )
+    kinds = (
+        [circle(ring, np.where(np.arange(corners * 2 + 1) % 2, 0.2, 0.5))],
+        [np.array([[0, 0], [1, 1.0]]), np.array([[1, 0], [0, 1.0]])],
+        [np.array([[0, v], [1, v]]) for v in (0.2, 0.5, 0.8)] + [np.array([[v, 0], [v, 1]]) for v in (0.2, 0.5, 0.8)],
+        [heart / 34 + 0.5],
+        [circle(turn * 3, turn * 0.5)],
+        [np.array([[v, 0], [v, 1.0]]) for v in np.linspace(0, 1, 30)],
+        [np.array([[0, 0.9], [0.3, 0.1], [0.5, 0.8], [0.7, 0.1], [1, 0.9]])],
+        [np.array([[0, 1], [0, 0.5], [0.5, 0], [1, 0.5], [1, 1], [0, 1], [1, 0.5], [0, 0.5], [1, 1.0]])],
+    )
+    return _drawn(kinds[generator.integers(len(kinds))], height, generator)
+
+
+def blots(height, generator):
+    """Spots of no shape."""
+    rough = cv2.GaussianBlur(generator.normal(0, 1, (height, height)).astype(np.float32), (0, 0), height * 0.07)
+    return cropped(np.clip(rough / rough.std() * 3 - 1.5, 0, 1))
+
+
+GARBAGE = {function.__name__: function for function in (scribble, letter, shape, blots)}
+
+
+def photograph_of_number(digits, number):
+    """Digits side by side, some on ruled paper, as `photograph`."""
+    generator = np.random.default_rng([*digits, number])
+    makes = [lambda height, digit=digit: digit_mask(digit, height, generator) for digit in digits]
+    scene = Scene(makes, generator, share=generator.uniform(0.25, 0.5))
+    if generator.random() < 0.4:
+        scene.rule(generator.uniform(0.1, 0.6))
+    return scene.write().photographed()

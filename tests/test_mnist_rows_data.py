@@ -230,7 +230,7 @@ def test_folders_that_won_t_do(classes, tmp_path):
     with pytest.raises(DataError, match=r"nothing.blank\.png: expected a picture of a character, got nothing"):
         own_pictures(classes)
     (classes / "nothing" / "blank.png").write_text("text")
-    with pytest.raises(DataError, match=r"blank\.png: expected a PNG, JPEG, BMP or WebP picture, got another kind"):
+    with pytest.raises(DataError, match=r"blank\.png: expected a PNG, .*PPM picture, got another kind"):
         own_pictures(classes)
     with pytest.raises(DataError, match=r"expected two folders of pictures or more, one per class, in .*one, got 0"):
         own_pictures(classes / "one")

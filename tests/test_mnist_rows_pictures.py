@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -137,7 +138,17 @@ def test_whatever_the_picture_is_like_the_network_sees_the_same(seven, kind):
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("PNG", {}), ("BMP", {}), ("JPEG", {"quality": 60}), ("WEBP", {"quality": 60}), ("WEBP", {"lossless": True})],
+    [
+        ("PNG", {}),
+        ("BMP", {}),
+        ("JPEG", {"quality": 60}),
+        ("WEBP", {"quality": 60}),
+        ("WEBP", {"lossless": True}),
+        ("GIF", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("PPM", {}),
+    ],
 )
 def test_every_file_format(seven, kind, options):
     for image in (drawn("white", "black"), drawn("black", "white")):
@@ -230,16 +241,18 @@ def png(width, height, content=b""):
 
 WHOLE = encoded(drawn("white", "black")).getvalue()
 JPEG = encoded(drawn("white", "black"), "JPEG").getvalue()
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
 NO_PICTURE = {
     "empty": (b"", "expected a picture, got an empty file"),
-    "text": (b"hello", "expected a PNG, JPEG, BMP or WebP picture, got another kind of file"),
-    "another format": (encoded(drawn("white", "black"), "GIF").getvalue(), "expected a PNG, JPEG, BMP or WebP picture"),
+    "text": (b"hello", "expected a PNG, JPEG, BMP, WebP, GIF, TIFF or PPM picture, got another kind"),
+    "another format": (encoded(drawn("white", "black"), "PCX").getvalue(), f"expected a {pictures.NAMES} picture, got"),
+    "HEIC": (HEIC, f"expected a {pictures.NAMES} picture, got a HEIC picture: `pip install pillow-heif` makes"),
     "half": (WHOLE[: len(WHOLE) // 2], "expected a whole picture, got a damaged file: "),
     "half a JPEG": (JPEG[: len(JPEG) // 2], "expected a whole picture, got a damaged file: "),
     "a changed byte": (WHOLE[:60] + bytes([WHOLE[60] ^ 255]) + WHOLE[61:], "expected a whole picture, got a damaged"),
     "too few pixels": (png(100, 100), "expected a whole picture, got a damaged file: "),
-    "a bomb": (png(50_000, 50_000), "expected at most 67,108,864 pixels, got more"),
-    "a small bomb": (png(9_000, 9_000), "expected at most 67,108,864 pixels, got more"),
+    "a bomb": (png(50_000, 50_000), "expected at most 50,000,000 pixels, got more"),
+    "a small bomb": (png(9_000, 9_000), "expected at most 50,000,000 pixels, got more"),
 }
 
 
@@ -258,6 +271,31 @@ def test_a_file_without_an_end(monkeypatch):
     monkeypatch.setattr(pictures, "LARGEST_FILE", 2**20)
     with pytest.raises(DataError, match="a: expected a picture, got more than 1 MB"), open("/dev/zero", "rb") as zeros:
         read_picture(zeros, "a")
+
+
+def test_a_pipe_that_nobody_writes_to(tmp_path):
+    os.mkfifo(tmp_path / "x.png")
+    with pytest.raises(DataError, match=r"a: expected a file, got a pipe or a device; `-` reads standard input"):
+        read_picture(tmp_path / "x.png", "a")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "I;16", "F"])
+def test_a_large_picture_takes_little_memory(mode, tmp_path):
+    """One of 48 million pixels: less than 500 MB above the program itself."""
+    Image.new(mode, (8000, 6000)).save(tmp_path / "x.tif", compression="tiff_lzw")
+    code = f"""
+import resource, sys
+from pathlib import Path
+from apps.mnist_rows.pictures import read_picture
+used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+before = used()
+image = read_picture(Path({str(tmp_path / "x.tif")!r}), "a")
+print(*image.size, used() - before)
+"""
+    width, height, megabytes = map(
+        int, subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert width * height < 5e5 and megabytes < 500
 
 
 def test_no_file(tmp_path):

@@ -18,7 +18,7 @@ from apps.mnist_rows.pictures import SIZE, Labels
 from apps.mnist_rows.plots import MOST_PLOTTED, Belief, plot_beliefs, plot_confusion
 from apps.mnist_rows.use import Answer, Picture, load
 from apps.pipeline import command_line
-from apps.pipeline.errors import DataError
+from apps.pipeline.errors import DataError, visible
 
 
 def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None:
@@ -41,12 +41,18 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
 
 def print_answer(answer: Answer) -> None:
     """One line for a picture, with the next answer if that is likely too."""
+    file = visible(answer.file)
     if answer.label is None:
-        print(f"{'(no answer)':>19}  {answer.file}", flush=True)
+        print(f"{'(no answer)':>19}  {file}", flush=True)
+        return
+    if answer.characters:
+        each = ", ".join(f"{told['label']}: {told['probability']:.1%}" for told in answer.characters)
+        together = float(np.prod([told["probability"] for told in answer.characters]))
+        print(f"{answer.label:>10} {together:8.1%}  {file}  ({each})", flush=True)
         return
     (label, first), (other, second), *_ = sorted(answer.probabilities.items(), key=lambda item: -item[1])
     doubt = f"  ({other}: {second:.1%})" if second >= 0.01 else ""
-    print(f"{label:>10} {first:8.1%}  {answer.file}{doubt}", flush=True)
+    print(f"{label:>10} {first:8.1%}  {file}{doubt}", flush=True)
 
 
 def demonstrate() -> None:
@@ -95,8 +101,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix and the worst mistakes"
     )
     verb = commands.verb("recognise", "say which digit is in a picture")
-    verb.add_argument("files", nargs="*", metavar="IMAGE", help="PNG, JPEG, BMP or WebP; without one: standard input")
-    verb.add_argument("--plot", type=Path, metavar="FILE.png", help="draw how the belief changes from row to row")
+    verb.add_argument(
+        "files", nargs="*", metavar="IMAGE", help="PNG, JPEG, WebP, GIF, TIFF, ...; without one: standard input"
+    )
+    how = verb.add_mutually_exclusive_group()
+    how.add_argument("--digits", action="store_true", help="read all digits, from left to right, as a number")
+    how.add_argument("--plot", type=Path, metavar="FILE.png", help="draw how the belief changes from row to row")
 
     def run_train(flags: argparse.Namespace) -> None:
         command_line.need("matplotlib", "tensorboard")
@@ -124,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise DataError(f"expected at most {MOST_PLOTTED} pictures to plot, got {len(sources)}")
         recogniser = load(flags.model)
         for name, source in sources:
-            answer = recogniser.answer(source, name)
+            answer = (recogniser.number if flags.digits else recogniser.answer)(source, name)
             command_line.tell(answer, flags.json, print_answer)
             if answer.problem:
                 problems.append(answer.problem)
@@ -133,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if drawn:
             plot_beliefs(drawn, recogniser.labels.names, flags.plot)
         if problems:
-            raise DataError("; ".join(problems))
+            raise DataError(visible("; ".join(problems)))
 
     verbs = {"train": run_train, "evaluate": run_evaluate, "export": run_export, "recognise": run_recognise}
     return commands.run({**verbs, None: lambda _: demonstrate()}, argv)

@@ -14,11 +14,9 @@ from typing import ClassVar
 import numpy as np
 
 from apps.corpora import mnist
-from apps.mnist_rows.pictures import BOX, SIZE, prepare, read_picture
+from apps.mnist_rows.pictures import BOX, EXTENSIONS, SIZE, prepare, read_picture
 from apps.pipeline.errors import DataError, summary
 from apps.pipeline.splits import split
-
-_EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +107,7 @@ def own_pictures(folder: Path) -> tuple[LabelledPictures, LabelledPictures | Non
 
 
 def class_folders(folder: Path) -> LabelledPictures:
-    """Folders of PNG, JPEG, BMP or WebP files; each folder's name is that of a class. Other files don't count."""
+    """Folders of picture files; each folder's name is that of a class. Other files don't count."""
     from tqdm import tqdm
 
     places = sorted(place for place in folder.iterdir() if place.is_dir() and not place.name.startswith("."))
@@ -119,11 +117,11 @@ def class_folders(folder: Path) -> LabelledPictures:
         (path, label)
         for label, place in enumerate(places)
         for path in sorted(place.iterdir())
-        if path.suffix.lower() in _EXTENSIONS and not path.name.startswith(".")
+        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
     ]
     for label, place in enumerate(places):
         if not any(label == found for _, found in files):
-            raise DataError(f"expected pictures ({', '.join(_EXTENSIONS)}) in {place}, got none")
+            raise DataError(f"expected pictures ({', '.join(EXTENSIONS)}) in {place}, got none")
     pictures = [prepare(read_picture(path, str(path)), str(path)) for path, _ in tqdm(files, "pictures", disable=None)]
     whole = np.round(np.stack(pictures) * 255).astype(np.uint8)
     return LabelledPictures(whole, np.array([label for _, label in files], np.int32), tuple(p.name for p in places))

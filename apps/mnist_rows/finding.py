@@ -237,15 +237,20 @@ def characters(mask: np.ndarray, strength: np.ndarray) -> tuple[np.ndarray, list
     main = max(parts, key=lambda part: part.area * part.strength * _middle(part, mask.shape))
     if main.longer < SMALLEST * mask.size**0.5 or main.area < 0.03 * mask.sum():  # dust, or one of very many
         return numbers, [], 0.0
-    chosen = [main]
-    for part in parts:
-        if part is main or part.strength < 0.4 * main.strength:
-            continue
-        gap = max(part.left - main.right, main.left - part.right, part.top - main.bottom, main.top - part.bottom)
-        beside = part.longer > 0.5 * main.longer and gap < 1.2 * main.longer
-        if beside or (10 * part.area >= main.area and gap < 0.35 * main.longer):
-            chosen.append(part)
+    chosen, waiting = [main], [part for part in parts if part is not main and part.strength > 0.4 * main.strength]
+    while near := [part for part in waiting if any(_belongs(part, other, main) for other in chosen)]:
+        chosen += near
+        waiting = [part for part in waiting if part not in near]
     return numbers, _side_by_side(chosen), main.longer * main.strength * _middle(main, mask.shape)
+
+
+def _belongs(part: Part, other: Part, main: Part) -> bool:
+    """Is a part a stroke of the character that `other` belongs to, or a character beside it, of the size of `main`?"""
+    across = max(part.left - other.right, other.left - part.right)
+    along = max(part.top - other.bottom, other.top - part.bottom)
+    level = min(part.bottom, other.bottom) - max(part.top, other.top) > 0.4 * min(part.height, other.height)
+    beside = part.longer > 0.5 * main.longer and level and across < 1.2 * main.longer
+    return beside or (10 * part.area >= main.area and max(across, along) < 0.35 * main.longer)
 
 
 def _middle(part: Part, shape: tuple[int, ...]) -> float:
@@ -366,7 +371,7 @@ def _sharp(smooth: np.ndarray, labels: np.ndarray, centres: np.ndarray) -> bool:
         if not band.any():
             return False
         bands.append(smooth[band].mean(axis=0))
-    return bool(np.linalg.norm(bands[0] - bands[1]) > 0.6 * away)
+    return bool(np.linalg.norm(bands[0] - bands[1]) > 0.7 * away)
 
 
 def _find_on(colours: np.ndarray, sheet: np.ndarray | None, window: float = WINDOW) -> Found | None:
@@ -390,7 +395,7 @@ def _find_on(colours: np.ndarray, sheet: np.ndarray | None, window: float = WIND
     numbers, groups, score = characters(cleaned, seen.smooth)
     if not groups and inner.all():  # a stroke from one edge to another, in a picture cut close
         numbers, groups, score = characters(mask, seen.smooth)
-    if not groups or (not inner.all() and cut > 0.5 * max(part.longer for group in groups for part in group)):
+    if not groups or (not inner.all() and cut > 0.25 * max(part.longer for group in groups for part in group)):
         return None
     return Found(seen.strength, [np.isin(numbers, [part.number for part in group]) for group in groups], score)
 

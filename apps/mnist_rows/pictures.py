@@ -7,10 +7,12 @@ the character must be found: `finding.find` does that.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
 import math
+import stat
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -25,53 +27,95 @@ from apps.pipeline.errors import DataError, summary
 SIZE = 28  # rows, and pixels of a row
 MIDDLE = 14  # the row and the column of the centre of mass, in MNIST as here
 BOX = 20  # pixels: the longer side of a character in MNIST
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
-LARGEST_FILE = 2**28  # bytes
-MOST_PIXELS = 2**26
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")  # PPM: PBM, PGM and PNM too
+MORE_FORMATS = ("AVIF", "HEIF")  # where Pillow and its plugins have them
+NAMES = "PNG, JPEG, BMP, WebP, GIF, TIFF or PPM"
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
+EXTENSIONS += (".avif", ".heic", ".heif")
+LARGEST_FILE = 2**27  # bytes
+MOST_PIXELS = 50_000_000  # of 4 bytes; a JPEG file may have 64 times as many, for it is unpacked smaller
 WORKING_SIDE = 400  # pixels: pictures larger than a square of this side are reduced first
 THINNEST, USUAL = 1.3, 1.9  # pixels of MNIST's strokes, by `_stroke`: 5 % of all are thinner, half of all
 
 
 def read_picture(source: Path | BinaryIO, name: str) -> Image.Image:
-    """A PNG, JPEG, BMP or WebP picture, upright, with at most about four times the pixels of a square of WORKING_SIDE.
+    """A picture, upright, with at most about four times the pixels of a square of WORKING_SIDE.
 
     Args:
-        source: a file's path, or an open binary file.
+        source: a file's path, or an open binary file. Of several pictures in a file the first counts.
         name: what to call it in a sentence.
 
     Raises:
         DataError: there is no picture, half of one, or one too large to unpack.
     """
-    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source.read(LARGEST_FILE + 1)) as file:
-        content = file.read(LARGEST_FILE + 1)
+    content = _content(source, name)
     if not content or len(content) > LARGEST_FILE:
         got = f"more than {LARGEST_FILE >> 20} MB" if content else "an empty file"
         raise DataError(f"{name}: expected a picture, got {got}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of many pixels, which are counted here, and of odd metadata
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            with Image.open(io.BytesIO(content), formats=_formats(content)) as image:
                 image.draft(None, (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # a JPEG file can be unpacked smaller
                 if image.width * image.height > MOST_PIXELS:
                     raise Image.DecompressionBombError
                 return _upright(image)
     except UnidentifiedImageError:
-        raise DataError(f"{name}: expected a PNG, JPEG, BMP or WebP picture, got another kind of file") from None
+        how = ": `pip install pillow-heif` makes HEIC readable" if _is_heic(content) else ""
+        got = "a HEIC picture" if how else "another kind of file"
+        raise DataError(f"{name}: expected a {NAMES} picture, got {got}{how}") from None
     except Image.DecompressionBombError:
         raise DataError(f"{name}: expected at most {MOST_PIXELS:,} pixels, got more") from None
     except Exception as error:  # damage shows as errors of the system, of zlib, struct, or as SyntaxError
         raise DataError(f"{name}: expected a whole picture, got a damaged file: {summary(error)}") from error
 
 
+def _content(source: Path | BinaryIO, name: str) -> bytes:
+    """At most LARGEST_FILE + 1 bytes of a file."""
+    if not isinstance(source, Path):
+        return source.read(LARGEST_FILE + 1)
+    kind = source.stat().st_mode
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # a pipe that nobody writes to would never end
+        raise DataError(f"{name}: expected a file, got a pipe or a device; `-` reads standard input")
+    with source.open("rb") as file:
+        return file.read(LARGEST_FILE + 1)
+
+
+def _is_heic(content: bytes) -> bool:
+    return content[4:8] == b"ftyp" and content[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+
+
+def _formats(content: bytes) -> list[str]:
+    """Those that Pillow can try, with the plugin for HEIC where the file needs it and it is installed."""
+    if _is_heic(content):
+        with contextlib.suppress(ImportError):
+            import pillow_heif
+
+            pillow_heif.register_heif_opener()
+    Image.init()
+    return [kind for kind in (*FORMATS, *MORE_FORMATS) if kind in Image.OPEN]
+
+
 def _upright(image: Image.Image) -> Image.Image:
     """Any of Pillow's modes as RGB, or RGBA if it is transparent somewhere, turned as its metadata says."""
     image.load()
-    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow's own conversion would clip
-        image = Image.fromarray((np.asarray(image) / 257.0).clip(0, 255).astype(np.uint8))
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bits a pixel, or fractions: Pillow itself would clip them
+        image = _eight_bits(image)
     mode = "RGBA" if image.has_transparency_data else "RGB"
     image = image if image.mode == mode else image.convert(mode)
     factor = math.isqrt(image.width * image.height) // WORKING_SIDE
     return ImageOps.exif_transpose(image.reduce(factor) if factor > 1 else image)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A picture of whole numbers up to 65,535, or of fractions of its lightest pixel, as one of bytes, strip by strip:
+    in one piece it would take several times its memory."""
+    lightest = max(1e-6, image.getextrema()[1]) if image.mode == "F" else 65_535.0
+    result = np.empty(image.size[::-1], np.uint8)
+    for top in range(0, image.height, 256):
+        strip = np.asarray(image.crop((0, top, image.width, min(top + 256, image.height))), np.float32)
+        result[top : top + 256] = (strip * (255 / lightest)).clip(0, 255)
+    return Image.fromarray(result)
 
 
 def prepare(image: Image.Image, name: str, box: int = BOX) -> np.ndarray:

@@ -22,7 +22,9 @@ class Answer:
     """What the model says of a picture; of one that can't be read or shows nothing or several: None.
 
     Attributes:
-        probabilities: by class.
+        label: of a number: the characters' labels, from left to right.
+        probabilities: by class; None for a number.
+        characters: of a number: the label of each character and its probability.
         problem: the sentence about a picture without an answer.
         image: what the network saw, float32 (28, 28).
     """
@@ -30,6 +32,7 @@ class Answer:
     file: str
     label: str | None
     probabilities: dict[str, float] | None
+    characters: list[dict[str, str | float]] | None = None
     problem: str | None = None
     image: np.ndarray | None = field(default=None, repr=False, compare=False)
 
@@ -50,15 +53,30 @@ class Recogniser:
         """The answer to one picture, under a name of its own."""
         name = name or str(getattr(picture, "name", picture))
         try:
-            source = Path(picture) if isinstance(picture, str) else picture
-            image, *more = characters(read_picture(source, name), name, self.labels.box)
-            if more:
-                raise DataError(f"{name}: expected a picture of one character, got {1 + len(more)} side by side")
+            images = self._characters(picture, name)
+            if len(images) > 1:
+                how = "`--digits` reads them from left to right"
+                raise DataError(f"{name}: expected one character, got {len(images)} side by side: {how}")
         except (DataError, OSError) as error:
-            return Answer(name, None, None, sentence(error))
-        found = self.probabilities(image).tolist()
+            return Answer(name, None, None, problem=sentence(error))
+        found = self.probabilities(images[0]).tolist()
         label = self.labels.names[int(np.argmax(found))]
-        return Answer(name, label, dict(zip(self.labels.names, found, strict=True)), image=image)
+        return Answer(name, label, dict(zip(self.labels.names, found, strict=True)), image=images[0])
+
+    def number(self, picture: Picture, name: str | None = None) -> Answer:
+        """All characters of a picture, from left to right: its label is the number that they are."""
+        name = name or str(getattr(picture, "name", picture))
+        try:
+            found = [self.probabilities(image) for image in self._characters(picture, name)]
+        except (DataError, OSError) as error:
+            return Answer(name, None, None, problem=sentence(error))
+        told = [{"label": self.labels.names[int(each.argmax())], "probability": float(each.max())} for each in found]
+        return Answer(name, "".join(each["label"] for each in told), None, told)
+
+    def _characters(self, picture: Picture, name: str) -> list[np.ndarray]:
+        """What the network reads of each character, from left to right."""
+        source = Path(picture) if isinstance(picture, str) else picture
+        return characters(read_picture(source, name), name, self.labels.box)
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Of the classes, (classes,), for what the network sees of a picture, (28, 28)."""

@@ -20,3 +20,8 @@ def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror.lower()}: {error.filename}" if error.filename else error.strerror.lower()
     return str(error)
+
+
+def visible(text: str) -> str:
+    """A text with its control characters as escapes: printed as they are, they could do things to a terminal."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

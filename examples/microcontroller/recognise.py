@@ -131,7 +131,7 @@ def report(model: Micro, milliseconds: float) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="recognise.py", description="Recognises digits with TensorFlow Lite Micro.")
-    parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE", help="PNG, JPEG, BMP or WebP")
+    parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE", help="PNG, JPEG, WebP, GIF, TIFF, ...")
     parser.add_argument("--model", type=Path, default=MODEL, help="a .tflite file beside labels.json (default: ours)")
     flags = parser.parse_args(argv)
     try:
