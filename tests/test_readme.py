@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -58,6 +59,14 @@ def test_the_code_of_the_export_section_runs(tmp_path, monkeypatch):
     exec(code, {"model": model})
     assert (tmp_path / "folder" / "1" / "saved_model.pb").exists()
     assert (tmp_path / "folder" / "model.tflite").exists()
+
+
+def test_the_doors_from_python_open_without_tensorflow(tmp_path):
+    code = next(block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "from apps" in block)
+    Image.new("L", (90, 120), 255).save(tmp_path / "photo.jpg")
+    check = "import sys; assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code + check], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def paths_in(tree):
