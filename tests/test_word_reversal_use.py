@@ -7,7 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from apps.pipeline.errors import DataError
 from apps.word_reversal.alphabet import END, PADDING, Alphabet
-from apps.word_reversal.evaluation import texts_by_saved_model
+from apps.word_reversal.evaluation import answers
 from apps.word_reversal.in_graph import greedy_in_graph, signatures
 from apps.word_reversal.model import build_model
 from apps.word_reversal.search import beam_search
@@ -69,9 +69,8 @@ def test_every_runtime_writes_the_same(model, folder):
     expected = [ALPHABET.text(expected_answers(model, word)[0].ids) for word in WORDS]
     translator = Translator(folder)
     assert [ALPHABET.text(translator.answers(word)[0].ids) for word in WORDS] == expected
-    assert texts_by_saved_model(folder, WORDS) == expected
-    assert texts_by_saved_model(folder, WORDS, batch_size=3) == expected
-    assert texts_by_saved_model(folder, WORDS[:1]) == expected[:1]
+    assert answers(folder, "saved_model", WORDS) == expected
+    assert answers(folder, "saved_model", WORDS[:1]) == expected[:1]
 
 
 def test_the_beam_of_litert_is_that_of_the_model(model, folder):
@@ -87,9 +86,9 @@ def test_the_beam_of_litert_is_that_of_the_model(model, folder):
 
 def test_a_bad_word_gets_the_empty_string_and_leaves_the_others_alone(folder):
     mixed = [word for pair in zip(WORDS, BAD * 2, strict=True) for word in pair]
-    found = texts_by_saved_model(folder, mixed)
-    assert found[::2] == texts_by_saved_model(folder, WORDS) and found[1::2] == [""] * len(WORDS)
-    assert texts_by_saved_model(folder, BAD) == [""] * len(BAD)
+    found = answers(folder, "saved_model", mixed)
+    assert found[::2] == answers(folder, "saved_model", WORDS) and found[1::2] == [""] * len(WORDS)
+    assert answers(folder, "saved_model", BAD) == [""] * len(BAD)
     serve = tf.saved_model.load(str(folder / "1")).signatures["serving_default"]
     (spec,) = serve.structured_input_signature[1].values()
     assert (spec.name, spec.shape.as_list(), spec.dtype) == ("word", [None], tf.string)

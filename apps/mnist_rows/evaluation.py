@@ -10,9 +10,10 @@ import numpy as np
 
 from apps.mnist_rows.data import LabelledPictures
 from apps.mnist_rows.pictures import Labels
+from apps.mnist_rows.use import Recogniser
 from apps.pipeline import running
 from apps.pipeline.errors import DataError
-from apps.pipeline.publishing import FILES, Evaluation
+from apps.pipeline.publishing import Evaluation
 
 
 class Mistake(NamedTuple):
@@ -53,20 +54,14 @@ def evaluate(folder: Path, artifact: str, test: LabelledPictures) -> Evaluation:
     )
 
 
-def probabilities(folder: Path, artifact: str, images: np.ndarray, batch_size: int = 250) -> np.ndarray:
+def probabilities(folder: Path, artifact: str, images: np.ndarray) -> np.ndarray:
     """Of each class for each picture, float32 (pictures, classes), by one of a folder's artifacts."""
     from tqdm import tqdm
 
     if artifact == "saved_model":
-        import tensorflow as tf
-
-        serve = running.load_saved_model(folder / FILES[artifact])
-        run = lambda image: serve(image=tf.constant(image))["probabilities"].numpy()  # noqa: E731
-    else:
-        litert = running.load_litert(folder, artifact)
-        run, batch_size = lambda image: litert(image=image)["probabilities"], 1
-    starts = tqdm(range(0, len(images), batch_size), artifact, disable=None)
-    return np.concatenate([run(images[start : start + batch_size]) for start in starts])
+        return np.concatenate([*running.served(folder, "image", "probabilities", images, batch_size=250)])
+    recogniser = Recogniser(folder, artifact)
+    return np.stack([recogniser.probabilities(image) for image in tqdm(images, artifact, disable=None)])
 
 
 def in_table(matrix: np.ndarray, names: Sequence[str]) -> str:

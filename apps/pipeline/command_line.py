@@ -8,6 +8,7 @@ import dataclasses
 import importlib.util
 import io
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -167,49 +168,25 @@ def need(*packages: str) -> None:
         )
 
 
-def positive(text: str) -> int:
-    """A whole number above 0, for argparse."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
-    return number
+def _number(kind: type, fits: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
+    """A type of argument for argparse: the numbers that fit."""
+
+    def parse(text: str) -> Any:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = float("nan")  # which doesn't fit
+        if not fits(number):
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        return number
+
+    return parse
 
 
-def part(text: str) -> float:
-    """A number above 0 and at most 1, for argparse."""
-    number = _number(text)
-    if not 0.0 < number <= 1.0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, got {text!r}")
-    return number
-
-
-def not_negative(text: str) -> float:
-    """A number that is 0 or above, for argparse."""
-    number = _number(text)
-    if not 0.0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, got {text!r}")
-    return number
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
-
-
-def seed(text: str) -> int:
-    """A whole number from 0 to 2**32 - 1, for argparse."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number < 2**32:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**32 - 1}, got {text!r}")
-    return number
+positive = _number(int, lambda number: number >= 1, "a whole number above 0")
+part = _number(float, lambda number: 0.0 < number <= 1.0, "a number above 0 and at most 1")
+not_negative = _number(float, lambda number: 0.0 <= number < math.inf, "a number of 0 or more")
+seed = _number(int, lambda number: 0 <= number < 2**32, f"a whole number from 0 to {2**32 - 1}")
 
 
 def texts_to_answer(texts: Sequence[str], file: Path | None) -> Iterator[str]:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,19 @@ def load_saved_model(path: Path, signature: str = "serving_default"):
         return tf.saved_model.load(str(path)).signatures[signature]
     except Exception as error:  # damage shows as errors of TensorFlow, protobuf, the file system, ...
         raise DataError(f"expected a SavedModel in {path}, got a damaged one ({type(error).__name__})") from error
+
+
+def served(folder: Path, name: str, output: str, values: Sequence[Any], batch_size: int) -> Iterator[np.ndarray]:
+    """The outputs of a folder's SavedModel for each batch of the values of one input, texts or arrays, in order."""
+    import tensorflow as tf
+    from tqdm import tqdm
+
+    serve = load_saved_model(folder / FILES["saved_model"])
+    for start in tqdm(range(0, len(values), batch_size), "saved_model", disable=None):
+        batch = values[start : start + batch_size]
+        if isinstance(batch[0], str):
+            batch = [text.encode("utf-8", "replace") for text in batch]
+        yield serve(**{name: tf.constant(batch)})[output].numpy()
 
 
 def folder_of(app: str, folder: Path | str | None) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 
 from apps.pipeline import running
 from apps.pipeline.errors import DataError
-from apps.pipeline.publishing import FILES, Evaluation
+from apps.pipeline.publishing import Evaluation
 from apps.pipeline.vocabulary import Vocabulary
 from apps.sentiment.data import LabelledTexts
 from apps.sentiment.use import Classifier
@@ -30,21 +30,9 @@ def probabilities(folder: Path, artifact: str, texts: Sequence[str]) -> np.ndarr
     from tqdm import tqdm
 
     if artifact == "saved_model":
-        return _by_saved_model(folder / FILES[artifact], texts)
+        order = np.argsort([len(text) for text in texts], kind="stable")  # texts of similar length: little padding
+        found = running.served(folder, "text", "probability", [texts[index] for index in order], batch_size=64)
+        return np.concatenate([*found, np.zeros(0, np.float32)])[np.argsort(order)]
     classifier = Classifier(folder, artifact)
     ids = (classifier.vocabulary.ids(text) for text in tqdm(texts, artifact, disable=None))
     return np.array([classifier.score(row)["probability"] for row in ids])
-
-
-def _by_saved_model(path: Path, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
-    import tensorflow as tf
-    from tqdm import tqdm
-
-    serve = running.load_saved_model(path)
-    order = np.argsort([len(text) for text in texts], kind="stable")  # texts of like length: little padding
-    result = np.zeros(len(texts), np.float32)
-    for start in tqdm(range(0, len(order), batch_size), path.parent.name, disable=None):
-        part = order[start : start + batch_size]
-        batch = tf.constant([texts[index].encode("utf-8", "replace") for index in part])
-        result[part] = serve(text=batch)["probability"].numpy()
-    return result

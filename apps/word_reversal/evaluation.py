@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.pipeline import running
-from apps.pipeline.publishing import FILES, Evaluation
+from apps.pipeline.publishing import Evaluation
 from apps.word_reversal.data import Pairs, fingerprint
 from apps.word_reversal.use import Translator
 
@@ -28,7 +28,8 @@ def evaluate(folder: Path, artifact: str, tests: dict[str, Pairs]) -> Evaluation
 def answers(folder: Path, artifact: str, words: Sequence[str]) -> list[str | None]:
     """What one of a folder's artifacts answers to each word; None, or nothing from the SavedModel, if it can't."""
     if artifact == "saved_model":
-        return list(texts_by_saved_model(folder, words))
+        batches = running.served(folder, "word", "reversed", words, batch_size=250)
+        return [text.decode() for batch in batches for text in batch]
     from tqdm import tqdm
 
     translator = Translator(folder, artifact)
@@ -37,16 +38,3 @@ def answers(folder: Path, artifact: str, words: Sequence[str]) -> list[str | Non
         None if alphabet.problem(word) else alphabet.text(translator.answers(word)[0].ids)
         for word in tqdm(words, artifact, disable=None)
     ]
-
-
-def texts_by_saved_model(folder: Path, words: Sequence[str], batch_size: int = 250) -> list[str]:
-    """The answers of a folder's SavedModel."""
-    import tensorflow as tf
-    from tqdm import tqdm
-
-    serve = running.load_saved_model(folder / FILES["saved_model"])
-    found: list[str] = []
-    for start in tqdm(range(0, len(words), batch_size), "saved_model", disable=None):
-        batch = tf.constant([word.encode("utf-8", "replace") for word in words[start : start + batch_size]])
-        found += [text.decode() for text in serve(word=batch)["reversed"].numpy()]
-    return found
