@@ -91,4 +91,4 @@ def test_learning_keeps_the_average_of_the_weights_that_validates_best(tmp_path,
     assert loss == pytest.approx(min(logs["val_loss"] for logs in fitted.history), rel=1e-4)
     with np.load(tmp_path / "training" / "labels.npz") as file:
         assert np.abs(file["variable_0"] - model.get_weights()[0]).max() > 1e-4  # the last step's are others
-    assert (tmp_path / "logs" / "labels" / "validation").is_dir()
+    assert (tmp_path / "training" / "logs" / "labels" / "validation").is_dir()

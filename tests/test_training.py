@@ -195,7 +195,7 @@ def test_the_best_weights_are_kept_and_training_stops(tmp_path):
     assert [logs["val_loss"] for logs in fitted.history] == pytest.approx(
         [(3 - value) ** 2 for value in (1.0, 1.9, 2.71, 3.439, 4.0951)], rel=1e-4
     )
-    assert fitted.best("val_loss") == fitted.history[2]["val_loss"]
+    assert fitted.kept is fitted.history[2]
     weight, fitted = passing_by(tmp_path / "b.npz", epochs=20, patience=4)
     assert weight == pytest.approx(2.71, rel=1e-5) and len(fitted.history) == 7
     weight, fitted = passing_by(tmp_path / "c.npz", epochs=4, patience=9)
