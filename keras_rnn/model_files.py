@@ -20,7 +20,7 @@ from keras_rnn.failures import ExportError, all_layers, reason
 
 ENDINGS = (".keras", ".h5", ".hdf5")
 OURS = ("SimpleRNN", "LSTM", "GRU")
-CELLS = {("keras.layers", f"{name}Cell"): name for name in OURS}
+CELLS = {f"{name}Cell": name for name in OURS}
 RNN_ARGUMENTS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
 # What Keras 2 wrote into a layer's configuration and Keras 3 refuses; it meant what Keras 3 does without it.
 OF_KERAS_2 = {"time_major": False, "batch_input_shape": None, "input_length": None}
@@ -156,7 +156,7 @@ def with_our_class(part: dict[str, Any], done: dict[str, str]) -> dict[str, Any]
         and cell.get("module") == "keras.layers"
         and cell["class_name"] in CELLS
     ):
-        name = CELLS["keras.layers", cell["class_name"]]
+        name = CELLS[cell["class_name"]]
         of_layer = {key: config[key] for key in ("name", "trainable", "dtype", *RNN_ARGUMENTS) if key in config}
         config = {key: value for key, value in cell["config"].items() if key not in ("name", "trainable", "dtype")}
         config |= of_layer

@@ -119,7 +119,7 @@ def test_the_table_of_the_apps():
 def test_the_turns_are_the_epochs(monkeypatch):
     monkeypatch.setattr(imdb, "BATCHES", 2)
     rows = [np.arange(2, 2 + n, dtype=np.int32) for n in range(1, 9)]
-    whole = imdb.fine_tuning.text_batches((rows, np.arange(8) % 2), 2, 0.0, 0, shuffle=True)
+    whole = imdb.learning.text_batches((rows, np.arange(8) % 2), 2, 0.0, 0, shuffle=True)
     turns = imdb.InTurns(whole)
     seen = []
     for turns.epoch in range(4):

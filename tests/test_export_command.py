@@ -16,8 +16,8 @@ L = keras.layers
 def saved(tmp_path_factory):
     """A .keras file of a model of keras.layers, and the model."""
     ids = keras.Input((None,), dtype="int32", name="ids")
-    hidden = L.Bidirectional(L.LSTM(4, return_sequences=True))(L.Embedding(9, 3, mask_zero=True)(ids))
-    model = keras.Model(ids, L.Dense(2, name="label")(L.GRU(3)(hidden)))
+    hidden = L.Bidirectional(L.LSTM(4, return_sequences=True, name="lstm"))(L.Embedding(9, 3, mask_zero=True)(ids))
+    model = keras.Model(ids, L.Dense(2, name="label")(L.GRU(3, name="gru")(hidden)))
     path = tmp_path_factory.mktemp("saved") / "tagger.keras"
     model.save(path)
     return path, model

@@ -92,7 +92,7 @@ class Answers:
         self.right = right
 
     def predict(self, ids, batch_size, verbose):
-        labels = lesson.some(reviews(240, 2), 60, 1).labels
+        labels = lesson.some("test", 60, 1)[1]
         return np.where(np.arange(60) < self.right, labels, 1 - labels)[:, np.newaxis]
 
 

@@ -15,6 +15,7 @@ from apps.mnist_rows import __main__ as mnist_rows
 from apps.mnist_rows import artifacts, evaluation
 from apps.mnist_rows import data as mnist_rows_data
 from apps.mnist_rows.data import LabelledPictures
+from apps.mnist_rows.use import Answer
 from apps.pipeline import command_line
 from apps.pipeline.checkpoints import Checkpoints
 from apps.pipeline.errors import DataError
@@ -110,10 +111,9 @@ def test_recognise_files(trained, tmp_path, capfd):
 
 
 def test_recognise_says_what_is_likely_too(capsys):
-    answer = {"file": "x.png", "label": "b", "probabilities": {"a": 0.3, "b": 0.68, "c": 0.02}}
-    mnist_rows.print_answer(answer)
-    mnist_rows.print_answer({"file": "y.png", "label": "a", "probabilities": {"a": 0.995, "b": 0.005}})
-    mnist_rows.print_answer({"file": "z.png", "label": None, "probabilities": None})
+    mnist_rows.print_answer(Answer("x.png", "b", {"a": 0.3, "b": 0.68, "c": 0.02}))
+    mnist_rows.print_answer(Answer("y.png", "a", {"a": 0.995, "b": 0.005}))
+    mnist_rows.print_answer(Answer("z.png", None, None))
     assert capsys.readouterr().out.splitlines() == [
         "         b    68.0%  x.png  (a: 30.0%)",
         "         a    99.5%  y.png",
