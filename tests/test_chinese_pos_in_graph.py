@@ -9,6 +9,7 @@ from test_chinese_pos_sentences import STRANGE, random_text
 
 from apps.chinese_pos import decoding, in_graph, sentences
 from apps.chinese_pos.data import slashed_line
+from apps.chinese_pos.decoding import BEGIN, END, SINGLE
 from apps.chinese_pos.lexicon import PLACES, Lexicon
 from apps.chinese_pos.sentences import LONGEST
 
@@ -22,19 +23,32 @@ REAL = (
 @pytest.fixture(scope="module")
 def lexicon():
     lines = ["中国/ns 人民/n 爱/v 我/r 。/w", "充满/v 希望/n 的/u 新/a 世纪/n", "ａ/nx ●/w 国学/n 中国人/n 人民/v"]
-    return Lexicon.from_texts([slashed_line(line) for line in lines], pairs=30, rarest=1)[0]
+    lines.append("，/w ＴＸ卡/n")
+    twins = {"國": "国", "學": "学", "漢": "汉"}
+    return Lexicon.from_texts([slashed_line(line) for line in lines], pairs=30, rarest=1, twins=twins)[0]
 
 
 @pytest.fixture(scope="module")
 def texts():
     generator = random.Random(0)
     some = [random_text(generator) for _ in range(150)]
-    return [*some, *REAL, STRANGE, "", " \n", "我" * (2 * LONGEST + 5) + "ab" * LONGEST, "", "\u0301", *some[:3]]
+    return [
+        *some,
+        *REAL,
+        "用TX卡，" * 9,
+        "一𠀀。1.\n" * 3,
+        STRANGE,
+        "",
+        " \n",
+        "我" * (2 * LONGEST + 5) + "ab" * LONGEST,
+        "",
+        "\u0301",
+        *some[:3],
+    ]
 
 
 def flat(texts):
-    codes = tf.strings.unicode_decode(tf.constant([text.encode() for text in texts]), "UTF-8", errors="replace")
-    return in_graph.read(codes.values, tf.cast(codes.value_rowids(), tf.int32))
+    return in_graph.read(in_graph.code_points(tf.constant([text.encode() for text in texts])))
 
 
 def random_model(labels):
@@ -49,7 +63,7 @@ def random_model(labels):
 
 def test_characters_are_the_same(texts):
     found, expected = flat(texts), [sentences.read(text) for text in texts]
-    for name in ("codes", "kinds", "borders", "first"):
+    for name in ("codes", "kinds", "pieces", "borders", "apart", "first"):
         parts = [getattr(read, name) for read in expected]
         np.testing.assert_array_equal(getattr(found, name).numpy(), np.concatenate(parts), name)
     rows = np.repeat(np.arange(len(texts)), [len(read) for read in expected])
@@ -73,10 +87,22 @@ def test_labels_are_the_same(whole_numbers):
         borders = generator.integers(0, 3, (20, 9)).astype(np.int32)
         borders[:, 0] = sentences.ENDS
         lengths = generator.integers(1, 10, 20).astype(np.int32)
-        found = in_graph.decode(tf.constant(scores), tf.constant(borders), tf.constant(lengths)).numpy()
+        known_tags = generator.integers(0, tags + 1, (20, 9)).astype(np.int32)
+        known_tags[(borders == sentences.GOES_ON) | (generator.random((20, 9)) < 0.7)] = 0
+        found = in_graph.decode(*map(tf.constant, (scores, borders, known_tags, lengths))).numpy()
         for row, length in enumerate(lengths):
-            expected = decoding.decode(scores[row, :length], borders[row, :length])
-            assert found[row].tolist() == [*expected.tolist(), *[0] * (9 - length)]
+            told = (values[row, :length] for values in (scores, borders, known_tags))
+            (words,) = decoding.decode(*told, [length])
+            assert found[row, length:].tolist() == [0] * (9 - length)
+            assert spans_of(found[row, :length], tags) == words
+
+
+def spans_of(labels, tags):
+    """(first character, the one after the last, tag) of each word."""
+    places = labels // tags
+    firsts = np.flatnonzero((places == BEGIN) | (places == SINGLE))
+    lasts = np.flatnonzero((places == END) | (places == SINGLE)) + 1
+    return list(zip(firsts.tolist(), lasts.tolist(), (labels[firsts] % tags).tolist(), strict=True))
 
 
 def test_tagged_texts_are_the_same(texts, lexicon, monkeypatch):
@@ -91,8 +117,9 @@ def test_tagged_texts_are_the_same(texts, lexicon, monkeypatch):
     for text, tagged in zip(texts, found, strict=True):
         read, expected = sentences.read(text), []
         for part in map(read.part, read.sentences()):
-            labels = decoding.decode(model(lexicon.features(part)[None])[0].numpy(), part.borders)
-            for first, last, number in decoding.words_of(labels, len(lexicon.tags)):
+            features = lexicon.features(part)
+            told = model(features[None])[0].numpy(), lexicon.borders(part, features), lexicon.known_tags(part)
+            for first, last, number in decoding.decode(*told, [len(part)])[0]:
                 expected.append(f"{text[part.starts[first] : part.ends[last - 1]]}/{lexicon.tags[number]}")
         assert tagged == " ".join(expected)
     assert tag(tf.constant([], tf.string)).shape == (0,)

@@ -6,18 +6,38 @@ import numpy as np
 import pytest
 
 from apps.chinese_pos import sentences
+from apps.chinese_pos.kinds import KINDS
 from apps.chinese_pos.lexicon import as_string
 from apps.chinese_pos.sentences import ENDS, FREE, GOES_ON, LONGEST, read
 
 # White space, ends of lines, marks, letters, digits, symbols, emoji, traditional characters, controls.
 STRANGE = (
     "我爱中国。！？；  \n\r\u3000abXY０9.,;!?“”\"'é\u0301\u200d👩👨👍🏽🇨🇳\ufe0f國學漢\u0308\u200b\ufeff\x00\x7f"
-    "~-—…・「」ａ●\u2028한あア\u3099𠀀\x85\xa0"
+    "~-—…・「」ａ●\u2028한あア\u3099𠀀\x85\xa0\t\x01\x09+#@/:：%（）_$→℃"
+)
+PHRASES = (  # of mixed text, whose borders are known
+    *("Python3.6", "C++", "C#", "https://a.cn/b?c=1;d#e", "a.b@c.cn", "9:30", "１２．５％", "……", "——", "1️⃣", "T恤"),
+    *(
+        "5G",
+        "2：１９８２",
+        "（石示）",
+        "1. ",
+        "1,234.5",
+        "2024-11-25",
+        "U.S.",
+        "don't",
+        "3.1.4",
+        "A—１",
+        "10km",
+        "。。。",
+    ),
 )
 
 
 def random_text(generator, longest=60):
-    return "".join(generator.choice(STRANGE) for _ in range(generator.randrange(longest)))
+    """Any characters, and phrases now and then."""
+    size = generator.randrange(longest)
+    return "".join(generator.choice(PHRASES if generator.random() < 0.1 else STRANGE) for _ in range(size))
 
 
 def shown(text):
@@ -33,19 +53,19 @@ def shown(text):
     [
         ("", []),
         (" \t\n\u3000\x00", []),
-        ("我说。你听！！他；", ["|我说。", "|你听！！", "|他；"]),
+        ("我说。你听！！他；", ["|我说|。", "|你听|！|！", "|他|；"]),
         ("我\n你\r\n他", ["|我", "|你", "|他"]),
         ("我 你\u3000他", ["|我|你|他"]),
-        ("我。 你", ["|我。", "|你"]),
-        ("WTO的a b", ["|Ｗ_Ｔ_Ｏ的ａ|ｂ"]),
-        ("ＷTo1é", ["|Ｗ_Ｔ_ｏ１é"]),
-        ("3.14%,\"x'?", ["|３．１４％，”ｘ’？"]),
-        ("「二〇〇八」", ["|“二○○八”"]),
-        ("e\u0301x 👍🏽好", ["|ｅ_ｘ|👍好"]),
-        ("👩\u200d👧是\u3099", ["|👩是"]),
+        ("我。 你", ["|我|。", "|你"]),
+        ("WTO的a b", ["|Ｗ_Ｔ_Ｏ|的ａ|ｂ"]),
+        ("ＷTo1é", ["|Ｗ_Ｔ_ｏ_１_é"]),
+        ("3.14%,\"x'?", ["|３_．_１_４_％|，|”|ｘ|’|？"]),
+        ("「二〇〇八」", ["|“|二○○八|”"]),
+        ("e\u0301x 👍🏽好", ["|ｅ_ｘ|👍|好"]),
+        ("👩\u200d👧是\u3099", ["|👩|是"]),
         ("\u0301\u0302a", ["|\u0301ａ"]),  # marks without a character before them are one
         (" \u0301", ["|\u0301"]),
-        ("🇨🇳我", ["|🇨_🇳我"]),
+        ("🇨🇳我", ["|🇨_🇳|我"]),
         ("Привет мир", ["|П_р_и_в_е_т|м_и_р"]),
         ("\ud800我", ["|\ufffd我"]),
     ],
@@ -75,7 +95,7 @@ def test_places_point_into_the_text_and_cover_it():
 
 
 def test_a_long_sentence_is_cut():
-    assert [len(part) for part in shown("我" * (2 * LONGEST + 3) + "。你")] == [LONGEST + 1, LONGEST + 1, 5, 2]
+    assert [len(part) for part in shown("我" * (2 * LONGEST + 3) + "。你")] == [LONGEST + 1, LONGEST + 1, 6, 2]
     assert [part.count("_") for part in shown("a" * (LONGEST + 2))] == [LONGEST - 1, 1]
 
 
@@ -105,5 +125,5 @@ def test_without_surrogates_keeps_places():
 
 
 def test_the_kinds_are_sorted():
-    firsts = [first for first, _ in sentences.KINDS]
+    firsts = [first for first, _ in KINDS]
     assert firsts == sorted(set(firsts)) and firsts[0] == 0

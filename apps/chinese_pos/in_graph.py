@@ -5,16 +5,19 @@ All texts of a batch are one long row of code points; what may not cross from on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from apps.chinese_pos import sentences
+from apps.chinese_pos import pieces, sentences
 from apps.chinese_pos.decoding import BEGIN, END, INSIDE, SINGLE
-from apps.chinese_pos.lexicon import FEATURES, FIRST, LONGEST_WORD, PLACES, UNKNOWN, Lexicon
-from apps.chinese_pos.sentences import BOUNDARY, ENDS, FREE, GOES_ON, JOINER, KINDS, LETTER, LINE_END, LONGEST, SPACE
+from apps.chinese_pos.kinds import ATTACHED, KINDS, LETTER, LINE_END, SPACE
+from apps.chinese_pos.lexicon import ENDING, FEATURES, FIRST, LONGEST_WORD, PASSING, PLACES, UNKNOWN, Lexicon
+from apps.chinese_pos.sentences import BOUNDARY, ENDS, FREE, GOES_ON, JOINER, LONGEST
 
+PIECE_BEGINS = "".join(chr(number) for number in range(1, len(pieces.PIECES) + 1))  # a control before each kind
+PIECE_ENDS = chr(len(pieces.PIECES) + 1)
 AT_ONCE = 64  # sentences, of like length: a text of any length takes no more memory than these
 
 
@@ -27,9 +30,42 @@ class Characters(NamedTuple):
     row: tf.Tensor
     codes: tf.Tensor
     kinds: tf.Tensor
+    pieces: tf.Tensor
     borders: tf.Tensor
+    apart: tf.Tensor
     first: tf.Tensor
     member: tf.Tensor
+
+
+class CodePoints(NamedTuple):
+    """Of all texts in a batch, in one row: int32 (code points,) each.
+
+    row: the text's number; pieces, piece_numbers: as `pieces.find` gives them.
+    """
+
+    codes: tf.Tensor
+    row: tf.Tensor
+    pieces: tf.Tensor
+    piece_numbers: tf.Tensor
+
+
+def code_points(texts: tf.Tensor) -> CodePoints:
+    """The code points of texts, string (batch,), UTF-8, and their pieces.
+
+    RE2 puts a control character before each piece, which tells its kind, and one behind it.
+    """
+    controls = f"{PIECE_BEGINS}{PIECE_ENDS}"
+    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    texts = tf.strings.regex_replace(texts, f"[{controls}]", " ")  # white space, as they are
+    marked = "".join(f"{begin}\\{number}" for number, begin in enumerate(PIECE_BEGINS, 1))
+    texts = tf.strings.regex_replace(texts, pieces.EXPRESSION, marked + PIECE_ENDS)
+    found = tf.strings.unicode_decode(texts, "UTF-8")
+    codes, row = found.values, tf.cast(found.value_rowids(), tf.int32)
+    is_control = (codes >= 1) & (codes <= ord(PIECE_ENDS))
+    numbers = count_of(is_control)
+    controls = tf.concat([[0], tf.boolean_mask(codes, is_control) % ord(PIECE_ENDS)], 0)
+    parts = (codes, row, tf.gather(controls, numbers), numbers)
+    return CodePoints(*(tf.boolean_mask(part, ~is_control) for part in parts))
 
 
 def before(values: tf.Tensor, filler, places: int = 1) -> tf.Tensor:
@@ -48,43 +84,54 @@ def count_of(flags: tf.Tensor) -> tf.Tensor:
     return tf.cumsum(tf.cast(flags, tf.int32))
 
 
-def read(codes: tf.Tensor, row: tf.Tensor) -> Characters:
-    """`sentences.read` of code points, int32 (code points,), with the number of the text of each."""
+def read(points: CodePoints) -> Characters:
+    """`sentences.read` of all texts in a batch."""
+    codes, row, of_piece, piece_numbers = points
     firsts, kinds_of = (tf.constant(column, tf.int32) for column in zip(*KINDS, strict=True))
     kinds = tf.gather(kinds_of, tf.searchsorted(firsts, codes, side="right") - 1)
     new_text = before(row, -1) != row
     space = (kinds == SPACE) | (kinds == LINE_END)
     after_joiner = before(codes == JOINER, False) & ~new_text
-    attached = ~space & ~(new_text | before(space, True)) & ((kinds == sentences.ATTACHED) | after_joiner)
+    attached = ~space & ~(new_text | before(space, True)) & ((kinds == ATTACHED) | after_joiner)
     is_character = ~space & ~attached
     member = tf.where(space, -1, count_of(is_character) - 1)
+    lines, spaces = count_of(kinds == LINE_END), count_of(space)
 
-    def of_characters(values):
-        return tf.boolean_mask(values, is_character)
-
-    row, kinds, codes, lines, spaces = map(
-        of_characters, (row, kinds, read_as(codes), count_of(kinds == LINE_END), count_of(space))
+    row, kinds, codes, lines, spaces, of_piece, piece_numbers = (
+        tf.boolean_mask(values, is_character)
+        for values in (row, kinds, read_as(codes), lines, spaces, of_piece, piece_numbers)
     )
-    new_line = (before(row, -1) != row) | (before(lines, 0) != lines)
+    new_text = before(row, -1) != row
+    inside = ~new_text & (before(piece_numbers, -1) == piece_numbers)
+    in_whole = inside & tf.gather(pieces.WHOLE, of_piece)
+    bounded = tf.gather(pieces.BOUNDED, of_piece)
+    new_line = new_text | (before(lines, 0) != lines)
     is_end = tf.reduce_any(tf.expand_dims(codes, 1) == [ord(character) for character in sentences.SENTENCE_ENDS], 1)
-    first = new_line | (before(is_end, False) & ~is_end)
+    first = new_line | (before(is_end, False) & ~is_end & ~in_whole)
     places = tf.range(tf.size(codes))
     begin = tf.gather(tf.boolean_mask(places, first), count_of(first) - 1)
     first |= (places - begin) % LONGEST == 0
-    known_end = first | (before(spaces, 0) != spaces)
+    apart = first | (before(spaces, 0) != spaces)
     letters = kinds == LETTER
-    goes_on = letters & before(letters, False) & ~known_end
-    borders = tf.where(known_end, ENDS, tf.where(goes_on, GOES_ON, FREE))
-    return Characters(row, codes, kinds, borders, first, member)
+    borders = tf.where(in_whole | (letters & before(letters, False)), GOES_ON, FREE)
+    borders = tf.where(apart | (~inside & (bounded | before(bounded, False))), ENDS, borders)
+    return Characters(row, codes, kinds, of_piece, borders, apart, first, member)
 
 
 def read_as(codes: tf.Tensor) -> tf.Tensor:
     """Code points -> those that they are read as."""
-    pairs = sorted((ord(character), ord(replacement)) for character, replacement in sentences.READ_AS.items())
+    codes = replaced(codes, sentences.READ_AS)
+    return tf.where((codes > 0x20) & (codes < 0x7F), codes + sentences.FULL_WIDTH, codes)
+
+
+def replaced(codes: tf.Tensor, replacements: Mapping[str, str]) -> tf.Tensor:
+    """Code points, some of them replaced: {character: what stands in its place}."""
+    if not replacements:
+        return codes
+    pairs = sorted((ord(character), ord(replacement)) for character, replacement in replacements.items())
     keys, values = (tf.constant(column, tf.int32) for column in zip(*pairs, strict=True))
     found = tf.minimum(tf.searchsorted(keys, codes), len(pairs) - 1)
-    codes = tf.where(tf.gather(keys, found) == codes, tf.gather(values, found), codes)
-    return tf.where((codes > 0x20) & (codes < 0x7F), codes + sentences.FULL_WIDTH, codes)
+    return tf.where(tf.gather(keys, found) == codes, tf.gather(values, found), codes)
 
 
 class LexiconInGraph:
@@ -104,19 +151,28 @@ class LexiconInGraph:
 
     def features(self, read: Characters) -> tf.Tensor:
         """`Lexicon.features`, int32 (characters, FEATURES)."""
-        string = tf.strings.unicode_encode(tf.expand_dims(read.codes, 1), "UTF-8")
+        codes = replaced(read.codes, self.lexicon.twins)
+        string = tf.strings.unicode_encode(tf.expand_dims(codes, 1), "UTF-8")
         ids = self._characters.lookup(string)
         for kind, stand_in in self.lexicon.stand_ins.items():
             ids = tf.where((ids == UNKNOWN) & (read.kinds == kind), stand_in, ids)
-        known_end = read.borders == ENDS
-        left = self._pairs.lookup(tf.where(known_end, BOUNDARY, before(string, BOUNDARY)) + string)
-        right = self._pairs.lookup(string + tf.where(after(known_end, True), BOUNDARY, after(string, BOUNDARY)))
-        run, part, tags = count_of(known_end), string, []
+        left = self._pairs.lookup(tf.where(read.apart, BOUNDARY, before(string, BOUNDARY)) + string)
+        right = self._pairs.lookup(string + tf.where(after(read.apart, True), BOUNDARY, after(string, BOUNDARY)))
+        run, part, tags = count_of(read.apart), string, []
         for length in range(1, LONGEST_WORD + 1):
             part = part if length == 1 else part + after(string, "", length - 1)
             inside = after(run, -1, length - 1) == run
             tags.append(tf.where(inside, self._words.lookup(part), 0))
         return tf.stack([ids, left, right, *word_features(tags)], axis=1)
+
+    def borders(self, read: Characters, features: tf.Tensor) -> tf.Tensor:
+        """`Lexicon.borders`, int32 (characters,)."""
+        across = (features[:, ENDING] > 1) | (features[:, PASSING] > 0)
+        return tf.where(across & ~read.apart & (read.borders == ENDS), FREE, read.borders)
+
+    def known_tags(self, read: Characters) -> tf.Tensor:
+        """`Lexicon.known_tags`, int32 (characters,)."""
+        return tf.gather(self.lexicon.tags_of_pieces, read.pieces)
 
 
 def table(values: dict[str, int], default: int) -> tf.lookup.StaticHashTable:
@@ -142,26 +198,25 @@ def word_features(tags: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     return [starts, ends, passes, of_start, of_end]
 
 
-def decode(scores: tf.Tensor, borders: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-    """`tag_decoding.decode` of several sentences, int32 (batch, time), 0 after the end of each.
+def decode(scores: tf.Tensor, borders: tf.Tensor, known_tags: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """`decoding.decode` of several sentences, int32 (batch, time), 0 after the end of each.
 
     Args:
-        scores: float32 (batch, time, places * tags); borders: int32 (batch, time); lengths: int32 (batch,).
+        scores: float32 (batch, time, places * tags); borders, known_tags: int32 (batch, time); lengths: int32 (batch,).
     """
     batch, time, tags = tf.shape(scores)[0], tf.shape(scores)[1], scores.shape[2] // len(PLACES)
-    scores = tf.reshape(tf.transpose(scores, [1, 0, 2]), (time, batch, len(PLACES), tags))
-    borders = tf.expand_dims(tf.transpose(borders), 2)
+    scores = possible(tf.reshape(scores, (batch, time, len(PLACES), tags)), borders, known_tags)
+    scores = tf.transpose(scores, [1, 0, 2, 3])
     nothing = tf.fill((batch, tags), -float("inf"))
 
     def forward(t, closed, begun, inside, closing, from_inside):
         now = scores[t]
         from_inside = from_inside.write(t, inside > begun)
-        opened = tf.where(borders[t] != ENDS, tf.maximum(begun, inside), nothing)
-        previous = tf.where(borders[t] != GOES_ON, closed, -float("inf"))
-        ways = tf.concat([opened + now[:, END], previous + now[:, SINGLE]], 1)
+        opened = tf.maximum(begun, inside)
+        ways = tf.concat([opened + now[:, END], closed + now[:, SINGLE]], 1)
         closing = closing.write(t, tf.argmax(ways, 1, tf.int32))
-        closed = tf.reduce_max(ways, 1, keepdims=True)
-        return t + 1, closed, previous + now[:, BEGIN], opened + now[:, INSIDE], closing, from_inside
+        begun, inside = closed + now[:, BEGIN], opened + now[:, INSIDE]
+        return t + 1, tf.reduce_max(ways, 1, keepdims=True), begun, inside, closing, from_inside
 
     arrays = tf.TensorArray(tf.int32, time), tf.TensorArray(tf.bool, time)
     start = (0, tf.zeros((batch, 1)), nothing, nothing, *arrays)
@@ -181,14 +236,25 @@ def decode(scores: tf.Tensor, borders: tf.Tensor, lengths: tf.Tensor) -> tf.Tens
     return tf.transpose(labels.stack())
 
 
-def labels_of(model: Callable, features: tf.Tensor, borders: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
+def possible(scores: tf.Tensor, borders: tf.Tensor, known_tags: tf.Tensor) -> tf.Tensor:
+    """`decoding.possible` of scores (batch, time, places, tags)."""
+    starts, goes_on = tf.constant([[True], [False], [False], [True]]), tf.constant([[False], [True], [True], [False]])
+    borders, known_tags = (tf.expand_dims(tf.expand_dims(values, 2), 3) for values in (borders, known_tags))
+    excluded = ((borders == ENDS) & goes_on) | ((borders == GOES_ON) & starts)
+    excluded |= (known_tags > 0) & (known_tags - 1 != tf.range(scores.shape[3]))
+    return tf.where(excluded, -float("inf"), scores)
+
+
+def labels_of(
+    model: Callable, features: tf.Tensor, borders: tf.Tensor, known_tags: tf.Tensor, first: tf.Tensor
+) -> tf.Tensor:
     """The label of each character, int32 (characters,): AT_ONCE sentences at a time, the shortest first.
 
     Args:
         model: features (batch, time, FEATURES) -> scores (batch, time, places * tags).
-        features, borders, first: of the characters of all sentences.
+        features, borders, known_tags, first: of the characters of all sentences.
     """
-    together = tf.concat([features, tf.expand_dims(borders, 1)], 1)
+    together = tf.concat([features, tf.stack([borders, known_tags], 1)], 1)
     sentence = count_of(first) - 1
     count = tf.reduce_sum(tf.cast(first, tf.int32))
     rows = tf.RaggedTensor.from_value_rowids(together, tf.cast(sentence, tf.int64), tf.cast(count, tf.int64))
@@ -198,8 +264,8 @@ def labels_of(model: Callable, features: tf.Tensor, borders: tf.Tensor, first: t
     def some(start, found):
         chosen = order[start : start + AT_ONCE]
         part, length = tf.gather(rows, chosen).to_tensor(), tf.gather(lengths, chosen)
-        part = tf.ensure_shape(part, (None, None, len(FEATURES) + 1))
-        labels = decode(model(part[:, :, :-1]), part[:, :, -1], length)
+        part = tf.ensure_shape(part, (None, None, len(FEATURES) + 2))
+        labels = decode(model(part[:, :, :-2]), part[:, :, -2], part[:, :, -1], length)
         labels = tf.boolean_mask(labels, tf.sequence_mask(length, tf.shape(labels)[1]))
         return start + AT_ONCE, found.write(start // AT_ONCE, labels)
 
@@ -211,15 +277,16 @@ def labels_of(model: Callable, features: tf.Tensor, borders: tf.Tensor, first: t
 
 def tag(texts: tf.Tensor, model: Callable, lexicon: LexiconInGraph) -> tf.Tensor:
     """Raw texts, string (batch,), UTF-8 -> `word/tag word/tag ...`, string (batch,)."""
-    codes = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
-    row = tf.cast(codes.value_rowids(), tf.int32)
-    characters = read(codes.values, row)
-    labels = labels_of(model, lexicon.features(characters), characters.borders, characters.first)
+    points = code_points(texts)
+    characters = read(points)
+    features = lexicon.features(characters)
+    borders, known_tags = lexicon.borders(characters, features), lexicon.known_tags(characters)
+    labels = labels_of(model, features, borders, known_tags, characters.first)
     tags = len(lexicon.lexicon.tags)
     place = labels // tags
     begins = (place == BEGIN) | (place == SINGLE)
     word = tf.gather(count_of(begins) - 1, tf.boolean_mask(characters.member, characters.member >= 0))
-    kept = tf.boolean_mask(codes.values, characters.member >= 0)
+    kept = tf.boolean_mask(points.codes, characters.member >= 0)
     count = tf.reduce_sum(tf.cast(begins, tf.int64))
     words = tf.strings.unicode_encode(tf.RaggedTensor.from_value_rowids(kept, tf.cast(word, tf.int64), count), "UTF-8")
     names = tf.gather(tf.constant(lexicon.lexicon.tags), tf.boolean_mask(labels % tags, begins))

@@ -13,8 +13,7 @@ import tensorflow as tf
 
 from apps.chinese_pos import sentences
 from apps.chinese_pos.data import TaggedText
-from apps.chinese_pos.lexicon import FEATURES, PLACES, UNKNOWN, Lexicon, TagCounts, as_string, words_read
-from apps.chinese_pos.sentences import ENDS
+from apps.chinese_pos.lexicon import FEATURES, PLACES, UNKNOWN, Lexicon, TagCounts, words_read
 from apps.pipeline import training
 from apps.pipeline.batches import Batches, grouped_by_length, times_over
 from apps.pipeline.runs import Run
@@ -46,7 +45,7 @@ def labelled_sentences(
     result = LabelledSentences([], [])
     for text in texts:
         read = sentences.read(text.text)
-        words = words_read(text, read, as_string(read))
+        words = words_read(text, read, lexicon.string_of(read))
         left_out = None
         if counts is not None:
             here: dict[str, Counter[str]] = {}
@@ -54,7 +53,7 @@ def labelled_sentences(
                 here.setdefault(word, Counter())[tag] += 1
             left_out = {word: counts[word] - tags for word, tags in here.items()}
         features = lexicon.features(read, left_out)
-        labels = labels_of(words, read.borders, numbers)
+        labels = labels_of(words, read.apart, numbers)
         for part in read.sentences():
             if (labels[part] >= 0).all():
                 result.features.append(features[part])
@@ -62,17 +61,17 @@ def labelled_sentences(
     return result
 
 
-def labels_of(words: Sequence[tuple[int, int, str, str]], borders: np.ndarray, numbers: dict[str, int]) -> np.ndarray:
+def labels_of(words: Sequence[tuple[int, int, str, str]], apart: np.ndarray, numbers: dict[str, int]) -> np.ndarray:
     """Place and tag of each character, int32 (characters,); -1 without a word or with a tag that has no number.
 
     A word with white space inside is as many words as it has parts.
     """
     begin, inside, end, single = (place * len(numbers) for place in range(len(PLACES)))
-    labels = np.full(len(borders), -1, np.int32)
+    labels = np.full(len(apart), -1, np.int32)
     for first, last, _, tag in words:
         if tag not in numbers:
             continue
-        cuts = [first, *(first + 1 + np.flatnonzero(borders[first + 1 : last] == ENDS)).tolist(), last]
+        cuts = [first, *(first + 1 + np.flatnonzero(apart[first + 1 : last])).tolist(), last]
         for start, stop in itertools.pairwise(cuts):
             labels[start:stop] = inside
             labels[start], labels[stop - 1] = (begin, end) if stop - start > 1 else (single, single)

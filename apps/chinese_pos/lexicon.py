@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.chinese_pos import sentences
+from apps.chinese_pos import pieces, sentences
 from apps.chinese_pos.data import TaggedText
-from apps.chinese_pos.sentences import BOUNDARY, ENDS, Characters
+from apps.chinese_pos.sentences import BOUNDARY, ENDS, FREE, Characters
 
 PADDING, UNKNOWN, FIRST = 0, 1, 2  # ids of characters and pairs; known ones start at FIRST
 LONGEST_WORD = 5  # characters of the words that are looked up
@@ -28,6 +28,7 @@ FEATURES = {  # the columns of what the network is told of a character
     "tag of the longest that starts": "1 + its number, 0 without one",
     "tag of the longest that ends": "1 + its number, 0 without one",
 }
+ENDING, PASSING = (list(FEATURES).index(name) for name in ("ends", "passes"))
 PLACES = "BIES"  # of a character in its word: begins it, inside, ends it, is it; label = place * number of tags + tag
 
 TagCounts = Mapping[str, Counter[str]]
@@ -40,23 +41,40 @@ class Lexicon:
         tags: their names, in the order of the model's outputs.
         characters, pairs: as `sentences.read` reads them; a pair may have BOUNDARY in it.
         words: {word: its commonest tag}.
+        twins: {traditional character: the simplified one that it is read as}; only those are kept that the lexicon
+            doesn't have itself and whose twin it has.
     """
 
-    def __init__(self, tags: Iterable[str], characters: str, pairs: Sequence[str], words: Mapping[str, str]):
+    def __init__(
+        self,
+        tags: Iterable[str],
+        characters: str,
+        pairs: Sequence[str],
+        words: Mapping[str, str],
+        twins: Mapping[str, str] | None = None,
+    ):
         self.tags, self.characters, self.pairs, self.words = tuple(tags), characters, tuple(pairs), dict(words)
+        known, twins = set(characters).union(*self.words), twins or {}
+        self.twins = {old: twins[old] for old in sorted(twins) if old not in known and twins[old] in known}
+        self._simplified = str.maketrans(self.twins)
 
     @classmethod
-    def from_texts(cls, texts: Iterable[TaggedText], pairs: int, rarest: int) -> tuple[Lexicon, TagCounts]:
+    def from_texts(
+        cls, texts: Iterable[TaggedText], pairs: int, rarest: int, twins: Mapping[str, str] | None = None
+    ) -> tuple[Lexicon, TagCounts]:
         """The lexicon of training texts, and how often each word has which tag.
 
         Args:
             pairs: how many, the commonest.
             rarest: how often a character must occur.
+            twins: as `traditional.twins` gives them; the texts too are read by them.
         """
         characters, found_pairs, counts = Counter(), Counter(), {}
+        twins = twins or {}
+        simplified = str.maketrans(twins)
         for text in texts:
             read = sentences.read(text.text)
-            string = as_string(read)
+            string = as_string(read).translate(simplified)
             characters.update(string)
             for run in runs(read):
                 found_pairs.update(map("".join, itertools.pairwise(BOUNDARY + string[run] + BOUNDARY)))
@@ -66,7 +84,7 @@ class Lexicon:
         ranked = sorted((c for c in characters if characters[c] >= rarest), key=lambda c: (-characters[c], c))
         ranked_pairs = sorted(found_pairs, key=lambda pair: (-found_pairs[pair], pair))[:pairs]
         words = {word: commonest(counts[word]) for word in sorted(counts)}
-        return cls(tags, "".join(ranked), ranked_pairs, words), counts
+        return cls(tags, "".join(ranked), ranked_pairs, words, twins), counts
 
     @cached_property
     def _ids(self) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
@@ -84,13 +102,48 @@ class Lexicon:
         """Ids of unknown characters by their kind."""
         return {kind: self._ids[0].get(character, UNKNOWN) for kind, character in sentences.STAND_INS.items()}
 
+    @cached_property
+    def marks(self) -> dict[str, str]:
+        """{kind of pieces: its tag}, where all known marks of the kind have one tag.
+
+        Where none of a kind is known, it is that of the punctuation marks.
+        """
+        found: dict[str, set[str]] = {name: set() for name, piece in pieces.PIECES.items() if piece.mark}
+        names = list(pieces.PIECES)
+        for word, tag in self.words.items():
+            kind = pieces.kind_of(word)
+            if kind and names[kind - 1] in found:
+                found[names[kind - 1]].add(tag)
+        found = {name: tags or found["mark"] for name, tags in found.items()}
+        return {name: next(iter(tags)) for name, tags in found.items() if len(tags) == 1}
+
+    @cached_property
+    def tags_of_pieces(self) -> np.ndarray:
+        """1 + the number of the tag of all pieces of a kind, by the kind's number; 0 where the network decides."""
+        numbers = {tag: number for number, tag in enumerate(self.tags, 1)}
+        return np.array([0, *(numbers.get(self.marks.get(name), 0) for name in pieces.PIECES)], np.int32)
+
+    def string_of(self, read: Characters) -> str:
+        """What characters are read as, one code point each, traditional ones as their twins."""
+        return as_string(read).translate(self._simplified)
+
+    def borders(self, read: Characters, features: np.ndarray) -> np.ndarray:
+        """What is known of the place before each character, int32 (characters,): that of `read`, but a word may go on
+        where a known one goes across the border of a piece, as in ＢＰ机."""
+        across = (features[:, ENDING] > 1) | (features[:, PASSING] > 0)
+        return np.where(across & ~read.apart & (read.borders == ENDS), FREE, read.borders)
+
+    def known_tags(self, read: Characters) -> np.ndarray:
+        """1 + the number of the tag that a character's piece has, 0 if the network decides; int32 (characters,)."""
+        return self.tags_of_pieces[read.pieces]
+
     def features(self, read: Characters, left_out: TagCounts | None = None) -> np.ndarray:
         """What the network is told of each character, int32 (characters, FEATURES).
 
         Args:
             left_out: words for which other tags than the commonest hold here: {word: {tag: count}}, empty if unknown.
         """
-        string = as_string(read)
+        string = self.string_of(read)
         characters, pairs, known = self._ids
         if left_out is not None:
             numbers = {tag: number for number, tag in enumerate(self.tags, 1)}
@@ -125,6 +178,8 @@ class Lexicon:
             "characters": self.characters,
             "pairs": "".join(self.pairs),
             "words": by_tag,
+            "twins": "".join(map("".join, self.twins.items())),
+            "marks": self.marks,
         }
         Path(path).write_text(json.dumps(content, ensure_ascii=False, indent=0), encoding="utf-8")
 
@@ -139,7 +194,8 @@ class Lexicon:
             if not (set(words.values()) <= set(content["tags"]) and content["features"] == FEATURES):
                 raise KeyError("tags or features")
             pairs = [pairs[start : start + 2] for start in range(0, len(pairs), 2)]
-            lexicon = cls(content["tags"], content["characters"], pairs, words)
+            twins = dict(zip(content["twins"][::2], content["twins"][1::2], strict=True))
+            lexicon = cls(content["tags"], content["characters"], pairs, words, twins)
         except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"expected a lexicon as `train` writes it in {path}, got a damaged file ({error})"
@@ -173,8 +229,8 @@ def as_string(read: Characters) -> str:
 
 
 def runs(read: Characters) -> list[slice]:
-    """The characters between two places where a word is known to end."""
-    cuts = [*np.flatnonzero(read.borders == ENDS).tolist(), len(read)]
+    """The characters between two places where a word ends because of white space or the end of a sentence."""
+    cuts = [*np.flatnonzero(read.apart).tolist(), len(read)]
     return [slice(start, stop) for start, stop in itertools.pairwise(cuts)]
 
 

@@ -18,31 +18,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-OTHER, SPACE, LINE_END, ATTACHED, LETTER, SYMBOL = range(6)
+from apps.chinese_pos import kinds, pieces
+from apps.chinese_pos.kinds import ATTACHED, LETTER, LINE_END, SPACE, SYMBOL
 
-# (first code point, kind), up to the next row.
-KINDS = (
-    *((0x0, SPACE), (0xA, LINE_END), (0xE, SPACE), (0x21, OTHER), (0x41, LETTER), (0x5B, OTHER), (0x61, LETTER)),
-    *((0x7B, OTHER), (0x7F, SPACE), (0x85, LINE_END), (0x86, SPACE), (0xA1, OTHER), (0xAA, LETTER), (0xAB, OTHER)),
-    *((0xAD, ATTACHED), (0xAE, OTHER), (0xB5, LETTER), (0xB6, OTHER), (0xBA, LETTER), (0xBB, OTHER), (0xC0, LETTER)),
-    *((0xD7, OTHER), (0xD8, LETTER), (0xF7, OTHER), (0xF8, LETTER)),
-    # Greek to Greek extended; Hangul letters and combining marks lie between.
-    *((0x300, ATTACHED), (0x370, LETTER), (0x483, ATTACHED), (0x48A, LETTER), (0x1680, SPACE), (0x1681, LETTER)),
-    *((0x180B, ATTACHED), (0x1810, LETTER), (0x1AB0, ATTACHED), (0x1B00, LETTER), (0x1DC0, ATTACHED), (0x1E00, LETTER)),
-    # Spaces, joiners, marks of direction; symbols.
-    *((0x2000, SPACE), (0x200C, ATTACHED), (0x2010, OTHER), (0x2028, LINE_END), (0x202A, ATTACHED), (0x202F, SPACE)),
-    *((0x2030, OTHER), (0x205F, SPACE), (0x2060, ATTACHED), (0x2070, OTHER), (0x20D0, ATTACHED), (0x2100, SYMBOL)),
-    # Glagolitic to Georgian; ideographs, kana, Hangul syllables.
-    *((0x2C00, LETTER), (0x2DE0, ATTACHED), (0x2E00, OTHER), (0x3000, SPACE), (0x3001, OTHER), (0x302A, ATTACHED)),
-    *((0x3030, OTHER), (0x3099, ATTACHED), (0x309B, OTHER), (0xA4D0, LETTER), (0xAC00, OTHER), (0xFB00, LETTER)),
-    # Variation selectors, full-width forms.
-    *((0xFE00, ATTACHED), (0xFE10, OTHER), (0xFE20, ATTACHED), (0xFE30, OTHER), (0xFE70, LETTER), (0xFEFF, ATTACHED)),
-    *((0xFF00, OTHER), (0xFF21, LETTER), (0xFF3B, OTHER), (0xFF41, LETTER), (0xFF5B, OTHER)),
-    # Old alphabets, notes, mathematical letters, emoji with their flags and skin tones, ideographs, tags.
-    *((0x10000, LETTER), (0x1D000, SYMBOL), (0x1D400, LETTER), (0x1D800, SYMBOL), (0x1E000, LETTER), (0x1F000, SYMBOL)),
-    *((0x1F1E6, LETTER), (0x1F200, SYMBOL), (0x1F3FB, ATTACHED), (0x1F400, SYMBOL), (0x20000, OTHER)),
-    *((0xE0000, ATTACHED), (0xE1000, OTHER)),
-)
 JOINER = 0x200D  # what comes after it is one character with what came before it
 FULL_WIDTH = 0xFF01 - 0x21  # how far the full-width forms of ! to ~ are from these
 READ_AS = {  # further characters that are read as others: quotation marks, dots, dashes, zero
@@ -55,8 +33,8 @@ AT_ONCE = 2**16  # code points of a long text that are read together
 BOUNDARY = "\n"  # stands before and after words whose end is known, in pairs of characters
 STAND_INS = {LETTER: "ａ", SYMBOL: "●"}  # what an unknown character of this kind is read as
 RULES = {
-    "kinds": ["other", "white space", "end of a line", "attached to the character before", "letter", "symbol"],
-    "kind from this code point on": [list(row) for row in KINDS],
+    "kinds": list(kinds.NAMES),
+    "kind from this code point on": [list(row) for row in kinds.KINDS],
     "joiner": JOINER,
     "full width": FULL_WIDTH,
     "read as": READ_AS,
@@ -64,9 +42,10 @@ RULES = {
     "sentence ends": SENTENCE_ENDS,
     "longest sentence": LONGEST,
     "boundary": BOUNDARY,
+    "pieces": pieces.RULES,
 }  # as vocabulary.json tells them
 
-_FIRSTS, _KINDS = (np.array(column, np.int32) for column in zip(*KINDS, strict=True))
+_FIRSTS, _KINDS = (np.array(column, np.int32) for column in zip(*kinds.KINDS, strict=True))
 FREE, ENDS, GOES_ON = 0, 1, 2  # before a character: a word may end, ends, doesn't end
 
 
@@ -77,16 +56,22 @@ class Characters:
     starts, ends: int, text[start:end] is the character with its marks.
     codes: int32, the code point that it is read as.
     kinds: int32, of KINDS.
+    pieces: int32, the kind of the character's piece, as `pieces.find` numbers them.
     borders: int32, FREE, ENDS or GOES_ON: what is known of the place before the character.
+    apart: bool, white space is before the character, or the end of a sentence.
     first: bool, the character begins a sentence.
+    inside: bool, the character is in one piece with that before it.
     """
 
     starts: np.ndarray
     ends: np.ndarray
     codes: np.ndarray
     kinds: np.ndarray
+    pieces: np.ndarray
     borders: np.ndarray
+    apart: np.ndarray
     first: np.ndarray
+    inside: np.ndarray
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -114,21 +99,25 @@ def read(text: str) -> Characters:
     is_character = ~space[begins[:-1]]
     starts, ends = begins[:-1][is_character], begins[1:][is_character]
 
+    of_piece, piece_numbers = (values[starts] for values in pieces.find(text))
+    inside = np.zeros(len(starts), bool)
+    inside[1:] = (piece_numbers[1:] == piece_numbers[:-1]) & (of_piece[1:] > 0)
+    in_whole, bounded = inside & pieces.WHOLE[of_piece], pieces.BOUNDED[of_piece]
     lines = np.cumsum(kinds == LINE_END)[starts]
     kinds, codes = kinds[starts], read_as(codes[starts])
     is_end = np.isin(codes, [ord(character) for character in SENTENCE_ENDS])
-    before = slice(None, -1)
     first = np.ones(len(codes), bool)
-    first[1:] = (lines[1:] != lines[before]) | (is_end[before] & ~is_end[1:])
+    first[1:] = (lines[1:] != lines[:-1]) | (is_end[:-1] & ~is_end[1:] & ~in_whole[1:])
     places = np.arange(len(codes))
     first |= (places - np.maximum.accumulate(np.where(first, places, 0))) % LONGEST == 0
-    known_end = first.copy()
-    known_end[1:] |= starts[1:] != ends[before]
+    apart = first.copy()
+    apart[1:] |= starts[1:] != ends[:-1]
     letters = kinds == LETTER
-    goes_on = np.zeros(len(codes), bool)
-    goes_on[1:] = letters[1:] & letters[before] & ~known_end[1:]
-    borders = np.where(known_end, ENDS, np.where(goes_on, GOES_ON, FREE)).astype(np.int32)
-    return Characters(starts, ends, codes, kinds, borders, first)
+    borders = np.full(len(codes), ENDS, np.int32)
+    borders[1:] = np.where(in_whole[1:] | (letters[1:] & letters[:-1]), GOES_ON, FREE)
+    borders[1:][~inside[1:] & (bounded[1:] | bounded[:-1])] = ENDS
+    borders[apart] = ENDS
+    return Characters(starts, ends, codes, kinds, of_piece, borders, apart, first, inside)
 
 
 def read_in_pieces(text: str) -> Iterator[tuple[int, Characters]]:
@@ -140,10 +129,10 @@ def read_in_pieces(text: str) -> Iterator[tuple[int, Characters]]:
     while start < len(text):
         stop = min(len(text), start + AT_ONCE)
         found = read(text[start:stop])
-        begins = found.starts[found.first]
+        begins = np.flatnonzero(found.first & ~found.inside)
         if stop < len(text) and len(begins) > 1:  # the last sentence may go on
-            found = found.part(slice(0, int(np.flatnonzero(found.first)[-1])))
-            stop = start + int(begins[-1])
+            stop = start + int(found.starts[begins[-1]])
+            found = found.part(slice(0, int(begins[-1])))
         yield start, found
         start = stop
 
