@@ -1,5 +1,6 @@
 """Texts whose words have tags, in each of their formats."""
 
+import gzip
 import hashlib
 import subprocess
 import sys
@@ -107,7 +108,11 @@ def test_conllu_that_says_nothing_of_spaces(tmp_path):
         (b"# x\nx" + b"\t_" * 9, "line 2: expected the 10 columns of CoNLL-U"),
         (b"1\t \t_\tX" + b"\t_" * 6, "line 1: expected a word and its tag"),
         (b"1\ta\t_\t" + b"\t_" * 6, "line 1: expected a word and its tag, got 'a' and ''"),
-        (b"#\n#\xff", "line 2: expected text in UTF-8, got the byte 0xff"),
+        (b"1\ta\t_\t_\t_" + b"\t_" * 5, "line 1: expected the tag of 'a' in column 4, got _, and no tag in the other"),
+        (b"1\ta\t_\t_\tNN" + b"\t_" * 5, "in column 4, got _: take those of the other column by --tags xpos"),
+        (b"1 a _ X _ _ _ _ _ _", "line 1: expected tabs between the 10 columns of CoNLL-U, got spaces"),
+        (gzip.compress(b"# text\n" * 99)[:30], "expected a whole file in .*, got one that gzip can't read"),
+        (b"# \xe6\x88\x91\n" * 50_000 + b"\xff", "after line 49\\d{3}: expected text in utf-8, got the byte 0xff"),
     ],
 )
 def test_conllu_that_is_damaged(tmp_path, content, problem):
@@ -115,6 +120,21 @@ def test_conllu_that_is_damaged(tmp_path, content, problem):
     path.write_bytes(content)
     with pytest.raises(DataError, match=problem):
         data.conllu_file(path)
+
+
+def test_conllu_compressed_and_in_chinese_encodings(tmp_path):
+    path, content = tmp_path / "a.conllu", "\n".join([CONLLU.format(after="_")] * 5)
+    expected = ["我爱New York。", "给他书"] * 5
+    for encoding in ("utf-8", "utf-16", "gb18030"):
+        for packed in (bytes, gzip.compress):
+            path.write_bytes(packed(content.encode(encoding)))
+            assert [text.text for text in data.conllu_file(path)] == expected
+
+
+def test_tags_of_the_other_column(tmp_path):
+    path = tmp_path / "a.conllu"
+    path.write_text("1\t我\t_\t_\tr\t_\t_\t_\t_\t_\n", encoding="utf-8")
+    assert [words(text) for text in data.conllu_file(path, "xpos")] == [[("我", "r")]]
 
 
 def test_a_missing_file_or_a_folder(tmp_path):

@@ -7,7 +7,6 @@ from apps.chinese_pos import learning as chinese_pos_learning
 from apps.chinese_pos.data import TaggedText, Word, slashed_line
 from apps.chinese_pos.learning import labelled_sentences, labels_of, tagging_batches
 from apps.chinese_pos.lexicon import FEATURES, UNKNOWN, Lexicon
-from apps.chinese_pos.sentences import ENDS, FREE
 
 TEXTS = [slashed_line(line) for line in ("中国/ns 爱/v 我们/r 。/w 我/r", "中国/ns 人民/n", "我/r")]
 STARTS, TAG_OF_START = list(FEATURES).index("starts"), list(FEATURES).index("tag of the longest that starts")
@@ -41,10 +40,10 @@ def test_a_word_of_this_text_alone_is_not_told(known):
 
 
 def test_three_characters_and_white_space_in_a_word():
-    borders = np.array([ENDS, FREE, FREE, ENDS, FREE])
-    labels = labels_of([(0, 3, "", "n"), (3, 4, "", "v"), (4, 5, "", "x")], borders, {"n": 0, "v": 1})
+    apart = np.array([True, False, False, True, False])
+    labels = labels_of([(0, 3, "", "n"), (3, 4, "", "v"), (4, 5, "", "x")], apart, {"n": 0, "v": 1})
     assert labels.tolist() == [0, 2, 4, 7, -1]
-    assert labels_of([(0, 5, "", "v")], borders, {"n": 0, "v": 1}).tolist() == [1, 3, 5, 1, 5]
+    assert labels_of([(0, 5, "", "v")], apart, {"n": 0, "v": 1}).tolist() == [1, 3, 5, 1, 5]
 
 
 def test_sentences_with_unknown_tags_are_left_out(known):

@@ -9,14 +9,18 @@ import pytest
 from apps.chinese_pos import sentences
 from apps.chinese_pos.data import slashed_line
 from apps.chinese_pos.lexicon import FEATURES, FIRST, UNKNOWN, Lexicon, word_features
+from apps.chinese_pos.sentences import ENDS
 
 LINES = ("我/r 爱/v 中国/ns 。/w", "中国/ns 人民/n 爱/v 我/r 。/w", "爱/n 爱/n 人/n ●/w ａ/nx")
 TEXTS = [slashed_line(line) for line in LINES]
 
 
+TWINS = {"國": "国", "愛": "爱", "學": "学"}
+
+
 @pytest.fixture(scope="module")
 def lexicon():
-    return Lexicon.from_texts(TEXTS, pairs=100, rarest=1)[0]
+    return Lexicon.from_texts(TEXTS, pairs=100, rarest=1, twins=TWINS)[0]
 
 
 def told(lexicon, text, **options):
@@ -96,10 +100,41 @@ def test_no_text_has_no_features(lexicon):
 def test_a_saved_lexicon_is_the_same(lexicon, tmp_path):
     lexicon.save(tmp_path / "vocabulary.json")
     loaded = Lexicon.load(tmp_path / "vocabulary.json")
-    for name in ("tags", "characters", "pairs", "words"):
+    for name in ("tags", "characters", "pairs", "words", "twins", "marks"):
         assert getattr(loaded, name) == getattr(lexicon, name)
-    text = "我爱中国人民。Zé😀"
+    text = "我爱中國人民。Zé😀"
     np.testing.assert_array_equal(loaded.features(sentences.read(text)), lexicon.features(sentences.read(text)))
+
+
+def test_traditional_characters_are_read_as_their_twins(lexicon):
+    assert lexicon.twins == {"國": "国", "愛": "爱"}  # it doesn't know 学
+    assert told(lexicon, "我愛中國人民，學") == told(lexicon, "我爱中国人民，學")
+    assert Lexicon(["n"], "国國", [], {"愛": "n", "爱": "n"}, TWINS).twins == {}  # known themselves
+    learnt, counts = Lexicon.from_texts([slashed_line("愛/v 中國/ns 学/v")], 9, 1, TWINS)
+    assert list(learnt.words) == ["中国", "学", "爱"] and counts["爱"] == Counter(v=1)
+    assert learnt.characters == "中国学爱" and set(learnt.twins) == set(TWINS)
+
+
+def test_the_tags_of_marks_are_learnt():
+    lines = ["我/PRON ，/PUNCT 。/PUNCT ……/PUNCT ＋/SYM ＝/PUNCT"]
+    lexicon = Lexicon.from_texts([slashed_line(line) for line in lines], 9, 1)[0]
+    assert lexicon.marks == {"emoji": "PUNCT", "run": "PUNCT", "mark": "PUNCT"}  # of symbols there are two
+    read = sentences.read("我，😀+1")
+    assert [lexicon.tags[tag - 1] if tag else "" for tag in lexicon.known_tags(read)] == ["", "PUNCT", "PUNCT", "", ""]
+    assert Lexicon(["n"], "我", [], {"我": "n"}).marks == {}
+
+
+def test_a_known_word_goes_across_the_border_of_a_piece():
+    lexicon = Lexicon(["n"], "我", [], {"ＢＰ机": "n", "卡拉ＯＫ": "n"})
+
+    def cut(text):
+        read = sentences.read(text)
+        borders = lexicon.borders(read, lexicon.features(read))
+        return "".join(f"|{text[s]}" if b == ENDS else text[s] for s, b in zip(read.starts, borders, strict=True))
+
+    assert cut("用BP机唱卡拉OK了") == "|用|BP机唱卡拉OK|了"
+    assert cut("用XP机") == "|用|XP|机"
+    assert cut("。BP 机") == "|。|BP|机"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +144,7 @@ def test_a_saved_lexicon_is_the_same(lexicon, tmp_path):
         (lambda content: content["words"].update(strange="词"), "damaged file"),
         (lambda content: content["features"].pop("passes"), "damaged file"),
         (lambda content: content.update(pairs=3), "damaged file"),
+        (lambda content: content.pop("twins"), "damaged file"),
         (lambda content: content["rules"].update({"longest sentence": 9}), "got others"),
     ],
 )

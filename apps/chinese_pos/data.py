@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +16,11 @@ from typing import NamedTuple
 from apps.corpora import peoples_daily
 from apps.pipeline import chinese_words
 from apps.pipeline.errors import DataError
+from apps.pipeline.text_files import encoding_of, opened
 
 VALIDATION, TEST = (0.875, 0.9), (0.9, 1.0)  # the parts of the texts, in order; those before are to train with
 FEWEST = 40  # texts, so that one is there to validate with
+TAG_COLUMNS = {"upos": 3, "xpos": 4}  # of CoNLL-U: the universal tags, and those of the language
 
 
 class Word(NamedTuple):
@@ -83,11 +88,14 @@ def slashed_line(line: str) -> TaggedText:
     return joined((*item.rsplit("/", 1), "") for item in line.split())
 
 
-def conllu_file(path: Path) -> list[TaggedText]:
-    """The sentences of a CoNLL-U file, as Universal Dependencies publishes them, with UPOS tags.
+def conllu_file(path: Path, tags: str = "upos") -> list[TaggedText]:
+    """The sentences of a CoNLL-U file, as Universal Dependencies publishes them.
 
     Words are followed by a space unless SpaceAfter=No is said of them; if the file says it of none, only Latin words.
     A token of several words has the tag of its first.
+
+    Args:
+        tags: which column has them, of TAG_COLUMNS.
 
     Raises:
         DataError: names the file, the line, what was expected and what came.
@@ -101,10 +109,9 @@ def conllu_file(path: Path) -> list[TaggedText]:
             continue
         if line.startswith("#"):
             continue
-        fields = line.split("\t")
-        if len(fields) != 10 or not re.fullmatch(r"\d+([-.]\d+)?", fields[0]):
-            raise DataError(f"{path}, line {number}: expected the 10 columns of CoNLL-U, got {line[:60]!r}")
-        index, form, _, tag, *_, about = fields
+        where = f"{path}, line {number}"
+        fields = _columns(line, where)
+        index, form, about, tag = fields[0], fields[1], fields[9], fields[TAG_COLUMNS[tags]]
         if "." in index:  # a word that isn't in the text
             continue
         if "-" in index:
@@ -116,10 +123,29 @@ def conllu_file(path: Path) -> list[TaggedText]:
                 continue
             (form, about), whole = whole, None  # with the tag of its first word
         if not form.strip() or not tag or any(map(str.isspace, tag)):
-            raise DataError(f"{path}, line {number}: expected a word and its tag, got {form!r} and {tag!r}")
+            raise DataError(f"{where}: expected a word and its tag, got {form!r} and {tag!r}")
+        if tag == "_":
+            column = f"column {TAG_COLUMNS[tags] + 1}"
+            raise DataError(f"{where}: expected the tag of {form!r} in {column}, got _{_hint(fields)}")
         sentences[-1].append((form, tag, "SpaceAfter=No" in about))
     spaced = any(no_space for sentence in sentences for *_, no_space in sentence)
     return [joined(_separated(sentence, spaced)) for sentence in sentences if sentence]
+
+
+def _columns(line: str, where: str) -> list[str]:
+    """The 10 columns of a word; DataError if the line doesn't have them."""
+    fields = line.split("\t")
+    if len(fields) == 10 and re.fullmatch(r"\d+([-.]\d+)?", fields[0]):
+        return fields
+    if "\t" not in line and len(line.split()) == 10:
+        raise DataError(f"{where}: expected tabs between the 10 columns of CoNLL-U, got spaces: {line[:60]!r}")
+    raise DataError(f"{where}: expected the 10 columns of CoNLL-U, got {line[:60]!r}")
+
+
+def _hint(fields: list[str]) -> str:
+    """Where else a word's tag stands."""
+    found = [name for name, column in TAG_COLUMNS.items() if fields[column] not in ("_", "")]
+    return f": take those of the other column by --tags {found[0]}" if found else ", and no tag in the other column"
 
 
 def _separated(sentence: list[tuple[str, str, bool]], spaced: bool) -> Iterator[tuple[str, str, str]]:
@@ -145,16 +171,22 @@ def jieba_words(text: str) -> TaggedText:
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file without their line breaks; DataError if it isn't one."""
-    number = 0
+    """The lines of a text file without their line breaks, in the encoding that fits it; it may be compressed by gzip.
+
+    DataError if it isn't one.
+    """
+    encoding, read = "", 0
     try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                yield text.removesuffix("\n").removesuffix("\r")
+        encoding = encoding_of(path)
+        with io.TextIOWrapper(opened(path), encoding) as file:
+            for line in file:
+                read += 1
+                yield line.removesuffix("\n")
     except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise DataError(f"{path}, line {number}: expected text in UTF-8, got the byte 0x{byte:02x}") from None
+        byte = f"0x{error.object[error.start]:02x}"
+        raise DataError(f"{path}, after line {read}: expected text in {encoding}, got the byte {byte}") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError(f"expected a whole file in {path}, got one that gzip can't read") from None
     except FileNotFoundError:
         raise DataError(f"expected a file with tagged words, got {path}, which doesn't exist") from None
     except IsADirectoryError:

@@ -42,6 +42,17 @@ _CLASSES = {
     "<end>": "0-9A-Za-z/=#&_~\\-+%$@",
 }
 PIECES = {
+    "emoji": Piece(
+        (
+            "[\u2300-\u23ff\u25a0-\u25ca\u25cc-\u2775\u2794-\u27bf\u2b00-\u2bff]",
+            "[\U0001f000-\U0001f1e5\U0001f200-\U0001faff]",
+            "[\U0001f1e6-\U0001f1ff]{2}",  # a flag
+            "[0-9#*]\ufe0f?\u20e3",  # a key
+        ),
+        bounded=True,
+        whole=True,
+        mark=True,
+    ),
     # What the network decides, though it looks like one of the others: a rare character told by its parts (石示), the
     # names of types such as Ｂ—７７７, the columns of a table that run together, 1. at the beginning of a line.
     "open": Piece(
@@ -81,17 +92,6 @@ PIECES = {
         whole=True,
     ),
     "run": Piece(("…+|⋯+|[.．]{3,}|。{2,}|·{3,}|[—–―－\\-]{2,}|[~～]{2,}",), bounded=True, whole=True, mark=True),
-    "emoji": Piece(
-        (
-            "[\u2300-\u23ff\u25a0-\u25ca\u25cc-\u2775\u2794-\u27bf\u2b00-\u2bff]",
-            "[\U0001f000-\U0001f1e5\U0001f200-\U0001faff]",
-            "[\U0001f1e6-\U0001f1ff]{2}",  # a flag
-            "[0-9#*]\ufe0f?\u20e3",  # a key
-        ),
-        bounded=True,
-        whole=True,
-        mark=True,
-    ),
     "mark": Piece(
         (
             "[，。、；：？！“”‘’《》〈〉「」『』﹁﹂【】〔〕〖〗｛｝［］（）«»‹›¿¡‼⁉｡､｢｣＂＇]",

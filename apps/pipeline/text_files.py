@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from apps.pipeline.errors import DataError
 
@@ -32,12 +34,19 @@ def clean(text: str) -> str:
     return text
 
 
+def opened(path: Path) -> BinaryIO:
+    """A file to be read, bytes; what gzip compressed is unpacked."""
+    with open(path, "rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    return (gzip.open if compressed else open)(path, "rb")
+
+
 def encoding_of(path: Path) -> str:
     """The encoding of a text file, by its byte-order mark, else UTF-8 if that fits, else what charset-normalizer finds.
 
     DataError if nothing fits: the file is no text.
     """
-    with open(path, "rb") as file:
+    with opened(path) as file:
         sample = file.read(_SAMPLE)
     for mark, encoding in _MARKS.items():
         if sample.startswith(mark):
