@@ -38,6 +38,37 @@ def test_it_has_learnt_words_and_tags(trained):
     expected = [("你们", "r"), ("学习", "v"), ("自然", "n"), ("语言", "n"), ("。", "w")]
     for artifact in ARTIFACTS:
         assert words_of(trained, artifact, "你们学习自然语言。") == expected
+        found = words_of(trained, artifact, "你們學習自然語言。")  # in traditional characters, given back as they are
+        assert found == [("你們", "r"), ("學習", "v"), ("自然", "n"), ("語言", "n"), ("。", "w")]
+
+
+def test_mixed_text_is_cut_alike_by_every_artifact(trained):
+    text = "老师爱Python3.6、C++😀，😀a.b@c.cn……"
+    for artifact in artifacts.ARTIFACTS:
+        words = words_of(trained, artifact, text)
+        assert [word for word, _ in words][-8:] == ["Python3.6", "、", "C++", "😀", "，", "😀", "a.b@c.cn", "……"]
+        assert [tag for word, tag in words if word in "、😀，……"] == ["w"] * 5
+
+
+def test_many_texts_at_a_time_are_as_each_alone(trained, monkeypatch):
+    generator = random.Random(3)
+    some = ["", "1.", "我爱北京。你们", *(random_text(generator) for _ in range(40)), "学习\n自然", "", " ", "1.\n", ""]
+    tagger = chinese_pos_use.Tagger(trained)
+    alone = [tagger.tag(text) for text in some]
+    assert tagger.tag(some) == alone
+    monkeypatch.setattr(chinese_pos_use, "JOINED", 100)
+    monkeypatch.setattr(chinese_pos_use, "AT_ONCE", 3)
+    assert list(tagger.tag_all(iter(some))) == alone
+
+
+def test_8_bits_answer_where_they_are_as_good(copy):
+    path, results = copy / "results.json", json.loads((copy / "results.json").read_text(encoding="utf-8"))
+    for value, expected in ((0.96, "litert_int8"), (0.9596, "litert_int8"), (0.959, "litert")):
+        results["artifacts"]["litert"]["value"], results["artifacts"]["litert_int8"]["value"] = 0.96, value
+        path.write_text(json.dumps(results), encoding="utf-8")
+        assert chinese_pos_use.quickest(copy) == expected
+    path.write_text("{", encoding="utf-8")
+    assert chinese_pos_use.quickest(copy) == "litert"
 
 
 def test_every_runtime_gives_the_same_words(trained):
@@ -143,8 +174,24 @@ def test_evaluate_scores_words_and_tags(trained, data, tmp_path, capfd):
     assert run("evaluate", "--model", trained, "--data", wrong, "--artifact", "litert") == 0
     out = capfd.readouterr().out
     assert "most confused tags: n as v" in out and "characters per second: litert" in out
-    wrong.write_text(as_conllu([slashed_line("我/PRON 爱/VERB")]), encoding="utf-8")
-    assert "expected the model's tags n, ns" in fails(capfd, "evaluate", "--model", trained, "--data", wrong)
+
+
+def test_a_file_of_other_tags_is_measured_by_its_words(trained, tmp_path, capfd):
+    path = tmp_path / "other.conllu"
+    path.write_text(as_conllu([slashed_line("我/PRON 爱/VERB")]), encoding="utf-8")
+    arguments = ("evaluate", "--model", trained, "--data", path, "--artifact", "litert")
+    assert run(*arguments) == 0
+    out = capfd.readouterr().out
+    assert "segmentation F1 100.00%" in out and "joint" not in out
+    assert "measured by the words alone: the model doesn't know the tags PRON, VERB" in out
+    assert run(*arguments, "--json") == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["metric"] == "segmentation F1" and found["value"] == 1.0 and "joint" not in found["scores"]["litert"]
+    path.write_text(path.read_text(encoding="utf-8").replace("PRON\t_", "_\tr").replace("VERB\t_", "_\tv"), "utf-8")
+    assert "in column 4, got _: take those of the other column by --tags xpos" in fails(capfd, *arguments)
+    assert run(*arguments, "--tags", "xpos") == 0
+    assert "joint F1 100.00%" in capfd.readouterr().out
+    assert "expected --data with the CoNLL-U file" in fails(capfd, "evaluate", "--model", trained, "--tags", "xpos")
 
 
 def test_jieba_is_measured_in_the_same_run(trained):

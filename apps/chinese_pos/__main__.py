@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from apps.chinese_pos import artifacts
-from apps.chinese_pos.data import fingerprint, load_data, load_texts
+from apps.chinese_pos.data import TAG_COLUMNS, fingerprint, load_data, load_texts, split_in_order
 from apps.chinese_pos.evaluation import evaluate
 from apps.chinese_pos.lexicon import Lexicon
 from apps.chinese_pos.model import NAME, QUICK, Recipe, build_model
@@ -18,15 +18,18 @@ from apps.pipeline import command_line
 from apps.pipeline.errors import DataError
 
 
-def train(recipe: Recipe, data: Path | None, label_with: str | None, output: Path, resume: bool) -> None:
+def train(
+    recipe: Recipe, data: Path | None, label_with: str | None, tags: str | None, output: Path, resume: bool
+) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
+    from apps.chinese_pos import traditional
     from apps.chinese_pos.learning import labelled_sentences, learn_to_tag, pretrain
     from apps.pipeline import training
     from apps.pipeline.runs import Run
 
     training.set_up(recipe.seed)
-    labelled, validation, test = load_data(data, label_with)
-    lexicon, counts = Lexicon.from_texts(labelled, recipe.pairs, recipe.rarest)
+    labelled, validation, test = load_data(data, label_with, tags)
+    lexicon, counts = Lexicon.from_texts(labelled, recipe.pairs, recipe.rarest, traditional.twins())
     learnt, validated = labelled_sentences(labelled, lexicon, counts), labelled_sentences(validation, lexicon)
     if not validated.labels:
         raise DataError("expected texts to validate with that have the tags of the others, got none: shuffle the data")
@@ -74,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     for parser in (commands.train, commands.evaluate, commands.export):
         parser.add_argument("--label-with", choices=["jieba"], help="--data is plain text, which jieba is to label")
+        columns = "the column of the CoNLL-U file --data that has the tags (upos)"
+        parser.add_argument("--tags", choices=TAG_COLUMNS, help=columns)
     verb = commands.verb("tag", "cut a text into words and tell their parts of speech")
     verb.add_argument("texts", nargs="*", metavar="TEXT", help="without one: the lines of --file or standard input")
     verb.add_argument("--file", type=Path, help="a text a line")
@@ -81,25 +86,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb.add_argument("--segmenter", choices=["jieba"], help="keep its words, and let the network tag them")
 
     def run_train(flags: argparse.Namespace) -> None:
-        command_line.need("gensim", "matplotlib", "tensorboard")
+        command_line.need("gensim", "matplotlib", "opencc", "tensorboard")
         changes = QUICK if flags.quick else {}
         changes = changes | ({"word_vector_epochs": 0} if flags.no_word_vectors else {})
-        train(commands.recipe(flags, Recipe(), **changes), flags.data, flags.label_with, flags.output, flags.resume)
+        recipe = commands.recipe(flags, Recipe(), **changes)
+        train(recipe, flags.data, flags.label_with, flags.tags, flags.output, flags.resume)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
-        test = load_data(None)[2] if flags.data is None else load_texts(flags.data, flags.label_with)
+        test = load_texts(flags.data, flags.label_with, flags.tags)
+        test = split_in_order(test)[2] if flags.data is None else test
         with_jieba = flags.data is None and importlib.util.find_spec("jieba") is not None
         commands.evaluated(flags, lambda: evaluate(flags.model, flags.artifact, test, with_jieba))
 
     def run_export(flags: argparse.Namespace) -> None:
         model, lexicon = artifacts.load_trained(flags.trained)
-        typical = artifacts.typical_of(load_data(flags.data, flags.label_with)[0], lexicon)
+        typical = artifacts.typical_of(load_data(flags.data, flags.label_with, flags.tags)[0], lexicon)
         commands.exported(flags, lambda how: artifacts.write(model, lexicon, flags.output, how, typical))
 
     def run_tag(flags: argparse.Namespace) -> None:
         tagger, form = load(flags.model), "json" if flags.json else flags.format
-        for text in command_line.texts_to_answer(flags.texts, flags.file):
-            print_answer(tagger.tag(text, flags.segmenter), form)
+        texts = command_line.texts_to_answer(flags.texts, flags.file)
+        at_once = flags.texts or flags.file  # nobody waits for the answer to a line before writing the next
+        answers = tagger.tag_all(texts, flags.segmenter) if at_once else (tagger.tag(t, flags.segmenter) for t in texts)
+        for answer in answers:
+            print_answer(answer, form)
 
     verbs = {"train": run_train, "evaluate": run_evaluate, "export": run_export, "tag": run_tag}
     return commands.run({**verbs, None: lambda _: demonstrate()}, argv)

@@ -64,23 +64,28 @@ def split_in_order(texts: list[TaggedText]) -> tuple[list[TaggedText], list[Tagg
     return texts[:first], texts[first:second], texts[second:]
 
 
-def load_texts(path: Path | None, label_with: str | None = None) -> list[TaggedText]:
-    """The People's Daily; or the sentences of a CoNLL-U file; or with "jieba" the lines of a text as it tags them."""
+def load_texts(path: Path | None, label_with: str | None = None, tags: str | None = None) -> list[TaggedText]:
+    """The People's Daily; or the sentences of a CoNLL-U file; or with "jieba" the lines of a text as it tags them.
+
+    tags: the column of a CoNLL-U file that has them, of TAG_COLUMNS, "upos" by default.
+    """
     if path is None:
         if label_with:
             raise DataError(f"expected --data with the text that {label_with} is to label, got none")
+        if tags:
+            raise DataError(f"expected --data with the CoNLL-U file whose column is chosen by --tags {tags}, got none")
         return [slashed_line(line) for line in peoples_daily.lines()]
-    texts = labelled_by_jieba(path) if label_with else conllu_file(path)
+    texts = labelled_by_jieba(path) if label_with else conllu_file(path, tags or "upos")
     if not texts:
         raise DataError(f"expected tagged words in {path}, got none")
     return texts
 
 
 def load_data(
-    path: Path | None, label_with: str | None = None
+    path: Path | None, label_with: str | None = None, tags: str | None = None
 ) -> tuple[list[TaggedText], list[TaggedText], list[TaggedText]]:
     """-> train, validation and test, in the order of `load_texts`."""
-    return split_in_order(load_texts(path, label_with))
+    return split_in_order(load_texts(path, label_with, tags))
 
 
 def slashed_line(line: str) -> TaggedText:

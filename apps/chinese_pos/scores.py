@@ -94,15 +94,16 @@ class Scores:
             for name, known in (("known", True), ("unknown", False))
         }
 
-    def as_dictionary(self, most: int = 10) -> dict[str, Any]:
-        """For JSON; `most` of the confused tags, the commonest first."""
+    def as_dictionary(self, most: int = 10, with_tags: bool = True) -> dict[str, Any]:
+        """For JSON; `most` of the confused tags, the commonest first; without tags what the words alone tell."""
+        found = {"segmentation": self.segmentation.as_dictionary(), "words": self.accuracies()}
+        if not with_tags:
+            for about in found["words"].values():
+                del about["segmented and tagged"]
+            return found
         confused = sorted(self.confused.items(), key=lambda item: (-item[1], item[0]))[:most]
-        return {
-            "segmentation": self.segmentation.as_dictionary(),
-            "joint": self.joint.as_dictionary(),
-            "words": self.accuracies(),
-            "confused": [{"tag": tag, "found": found, "words": words} for (tag, found), words in confused],
-        }
+        rows = [{"tag": tag, "found": found, "words": words} for (tag, found), words in confused]
+        return found | {"joint": self.joint.as_dictionary(), "confused": rows}
 
 
 def score(texts: Sequence[TaggedText], found: Iterable[Sequence[Word]], known: Container[str]) -> Scores:
@@ -123,15 +124,18 @@ def in_table(scores: dict[str, dict[str, Any]]) -> str:
     lines = [f"{'':<22}{'precision':>10}{'recall':>10}{'F1':>10}"]
     for name, found in scores.items():
         for kind in ("segmentation", "joint"):
+            if kind not in found:
+                continue
             values = "".join(f"{value:>10.2%}" for value in found[kind].values())
             lines.append(f"{f'{name}, {kind}':<22}{values}")
     lines.append("")
     for name, found in scores.items():
         for kind, about in found["words"].items():
-            lines.append(
-                f"{name}, {about['words']:,} {kind} words: {about['segmented']:.2%} segmented, "
-                f"{about['segmented and tagged']:.2%} with their tag"
-            )
+            line = f"{name}, {about['words']:,} {kind} words: {about['segmented']:.2%} segmented"
+            tagged = about.get("segmented and tagged")
+            lines.append(line if tagged is None else f"{line}, {tagged:.2%} with their tag")
     first = next(iter(scores.values()))
-    confused = ", ".join(f"{row['tag']} as {row['found']} {row['words']}" for row in first["confused"])
-    return "\n".join([*lines, f"most confused tags: {confused or 'none'}"])
+    if "confused" in first:
+        confused = ", ".join(f"{row['tag']} as {row['found']} {row['words']}" for row in first["confused"])
+        lines.append(f"most confused tags: {confused or 'none'}")
+    return "\n".join(lines)

@@ -93,7 +93,7 @@ class CommandLine:
         """Prints what `measure` finds, and records it if the user wants that."""
         if flags.record:
             more = []
-            for name in ("data", "encoding", "label_with"):
+            for name in ("data", "encoding", "label_with", "tags"):
                 if value := getattr(flags, name, None):
                     more += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
             command = publishing.evaluation_command(self.name, flags.model, flags.artifact, *more)
