@@ -13,7 +13,7 @@ from test_chinese_pos_sentences import random_text
 
 from apps.chinese_pos import __main__ as chinese_pos
 from apps.chinese_pos import data as chinese_pos_data
-from apps.chinese_pos import sentences
+from apps.chinese_pos import output, sentences
 from apps.chinese_pos import use as chinese_pos_use
 from apps.chinese_pos.data import Word, slashed_line
 from apps.chinese_pos.lexicon import Lexicon
@@ -44,7 +44,7 @@ def test_it_has_learnt_words_and_tags(trained):
 
 def test_mixed_text_is_cut_alike_by_every_artifact(trained):
     text = "老师爱Python3.6、C++😀，😀a.b@c.cn……"
-    for artifact in artifacts.ARTIFACTS:
+    for artifact in ARTIFACTS:
         words = words_of(trained, artifact, text)
         assert [word for word, _ in words][-8:] == ["Python3.6", "、", "C++", "😀", "，", "😀", "a.b@c.cn", "……"]
         assert [tag for word, tag in words if word in "、😀，……"] == ["w"] * 5
@@ -110,14 +110,14 @@ def test_plain_json_and_conllu(trained, capfd):
 
 
 def test_universal_tags_stand_in_their_own_column():
-    conllu = chinese_pos_use.as_conllu("我", [[Word(0, 1, "PRON")]])
+    conllu = output.as_conllu("我", [[Word(0, 1, "PRON")]])
     assert "1\t我\t_\tPRON\t_\t_" in conllu
 
 
 def test_what_is_written_is_read_again(trained, tmp_path, capfd):
     path = tmp_path / "a.conllu"
     path.write_text(answers(capfd, "--model", trained, "--format", "conllu", "我爱 中国。你们学习！"), encoding="utf-8")
-    found = chinese_pos_data.conllu_file(path)
+    found = chinese_pos_data.conllu_file(path, "xpos")  # the tags of the language
     assert [text.text for text in found] == ["我爱 中国。", "你们学习！"]
 
 

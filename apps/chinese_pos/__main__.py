@@ -13,7 +13,8 @@ from apps.chinese_pos.data import TAG_COLUMNS, fingerprint, load_data, load_text
 from apps.chinese_pos.evaluation import evaluate
 from apps.chinese_pos.lexicon import Lexicon
 from apps.chinese_pos.model import NAME, QUICK, Recipe, build_model
-from apps.chinese_pos.use import FORMATS, Tagged, load, print_coloured
+from apps.chinese_pos.output import FORMATS, print_coloured
+from apps.chinese_pos.use import Tagged, load
 from apps.pipeline import command_line
 from apps.pipeline.errors import DataError
 

@@ -30,9 +30,10 @@ def write(model, lexicon: Lexicon, output: Path, how: dict[str, Any], typical: S
 
     import keras_rnn
     from apps.chinese_pos import in_graph
+    from apps.chinese_pos.reading_in_graph import LexiconInGraph
     from keras_rnn import artifacts
 
-    lookup = in_graph.LexiconInGraph(lexicon)
+    lookup = LexiconInGraph(lexicon)
 
     def serve(text):
         return {"tagged": in_graph.tag(text, lambda features: model(features, training=False), lookup)}

@@ -1,13 +1,14 @@
 """Text -> the sentences and characters that a tagger reads, each with its place in the original string.
 
-The definition is a table of kinds of characters and a few rules on neighbours, so that NumPy (here) and TensorFlow
-(tagging_in_graph.py) come to the same result; it travels in `vocabulary.json`.
+The definition is a table of kinds of characters, the pieces whose borders are known (pieces.py) and a few rules on
+neighbours, so that NumPy (here) and TensorFlow (reading_in_graph.py) come to the same result; it travels in
+`vocabulary.json`.
 
     text        他 说：“W\u0308T O 。👍🏽    \u0308 is a combining mark, 🏽 a skin tone
     characters  他 说 ： “ W T O 。 👍   marks belong to the character before them
     read as     他 说 ： ” Ｗ Ｔ Ｏ 。 ●  full-width forms, as the corpus has them
-    a word ends   |                |   at white space, and where a sentence ends
-    none ends             W          between two letters of an alphabet, unless white space is there
+    borders    |他|说|：|“|W_T |O|。|👍   | a word ends: white space, a sentence's end, around a bounded piece;
+                                        _ none ends: between two letters, inside a whole piece
 """
 
 from __future__ import annotations
