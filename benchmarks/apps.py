@@ -22,7 +22,6 @@ import keras_rnn
 from apps.chinese_pos import learning as chinese_pos_learning
 from apps.chinese_pos import model as chinese_pos
 from apps.chinese_pos import sentences
-from apps.chinese_pos import use as chinese_pos_use
 from apps.chinese_pos.lexicon import Lexicon
 from apps.mnist_rows import learning as mnist_rows_learning
 from apps.mnist_rows import model as mnist_rows
@@ -160,7 +159,7 @@ def alphabet() -> Alphabet:
 
 
 def lexicon() -> Lexicon:
-    return chinese_pos_use.load_lexicon(SHIPPED / chinese_pos.NAME)
+    return Lexicon.load(SHIPPED / chinese_pos.NAME)
 
 
 def sentence_lengths(count: int, generator: np.random.Generator) -> np.ndarray:
@@ -282,7 +281,7 @@ def inferences(name: str, app: App) -> dict[str, tuple[Callable[[], object], int
     requests = app.requests(SERVED_BATCHES, np.random.default_rng(1))
     examples = sum(len(inputs) for _, inputs in requests)
     serve = running.load_saved_model(SHIPPED / name / "1")
-    litert = running.load_litert(SHIPPED / name, "litert")
+    litert = running.LiteRT(SHIPPED / name, "litert")
     few = [one for request, _ in requests for one in app.litert(request)[:8]]
     model = with_layers_of("keras", app.build)
     spec = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)

@@ -159,7 +159,7 @@ def test_words_of_jieba_stay_and_get_our_tags(trained, capfd):
     expected = [word[:2] for word in chinese_pos_data.jieba_words(sentences.without_surrogates(text)).words]
     found = [word for part in chinese_pos_use.Tagger(trained).tag(text, "jieba").sentences for word in part]
     assert [word[:2] for word in found] == expected
-    assert {word.tag for word in found} <= set(Lexicon.load(trained / "vocabulary.json").tags)
+    assert {word.tag for word in found} <= set(Lexicon.load(trained).tags)
     assert "自然语言/n" in answers(capfd, "--model", trained, "--segmenter", "jieba", text.replace("\ud800", ""))
 
 
@@ -213,7 +213,7 @@ def test_text_labelled_by_jieba(tmp_path, capfd):
 
 
 def test_a_lexicon_of_another_model_gets_a_sentence(copy):
-    Lexicon.from_texts([slashed_line("我/r 爱/v")], 5, 1)[0].save(copy / "vocabulary.json")
+    Lexicon.from_texts([slashed_line("我/r 爱/v")], 5, 1)[0].save(copy)
     with pytest.raises(DataError, match=r"expected the vocabulary.json that .*model.tflite was made with"):
         chinese_pos_use.Tagger(copy).tag("我")
 

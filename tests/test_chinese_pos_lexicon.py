@@ -98,8 +98,8 @@ def test_no_text_has_no_features(lexicon):
 
 
 def test_a_saved_lexicon_is_the_same(lexicon, tmp_path):
-    lexicon.save(tmp_path / "vocabulary.json")
-    loaded = Lexicon.load(tmp_path / "vocabulary.json")
+    lexicon.save(tmp_path)
+    loaded = Lexicon.load(tmp_path)
     for name in ("tags", "characters", "pairs", "words", "twins", "marks"):
         assert getattr(loaded, name) == getattr(lexicon, name)
     text = "我爱中國人民。Zé😀"
@@ -150,12 +150,12 @@ def test_a_known_word_goes_across_the_border_of_a_piece():
 )
 def test_a_damaged_lexicon_is_refused(lexicon, tmp_path, change, problem):
     path = tmp_path / "vocabulary.json"
-    lexicon.save(path)
+    lexicon.save(tmp_path)
     content = json.loads(path.read_text(encoding="utf-8"))
     change(content)
     path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ValueError, match=problem):
-        Lexicon.load(path)
+        Lexicon.load(tmp_path)
     path.write_bytes(b"\xff{")
     with pytest.raises(ValueError, match="damaged file"):
-        Lexicon.load(path)
+        Lexicon.load(tmp_path)

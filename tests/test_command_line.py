@@ -4,8 +4,10 @@ import argparse
 import errno
 import io
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -128,9 +130,34 @@ def test_ctrl_c(capsys):
     assert capsys.readouterr() == ("", "\npython -m apps.sentiment: stopped; what was finished is kept\n")
 
 
-def test_a_mistake_of_ours_is_not_hidden():
-    with pytest.raises(ZeroDivisionError):
-        run(fails_with(ZeroDivisionError()))
+def test_a_mistake_of_ours_says_so_and_where_its_details_are(capsys):
+    status, told = run(fails_with(ZeroDivisionError("by nothing"))), capsys.readouterr().err
+    assert status == 1 and len(told.splitlines()) == 1
+    assert "unforeseen ZeroDivisionError (by nothing); the details are in" in told and "a fault of ours" in told
+    report = Path(re.search(r"the details are in (\S+\.txt),", told)[1])
+    assert "Traceback" in report.read_text(encoding="utf-8") and "Python " in report.read_text(encoding="utf-8")
+    report.unlink()
+
+
+def test_debug_shows_where_an_error_came_from(capsys):
+    assert run(fails_with(DataError("expected a, got b")), ("look", "--debug")) == 2
+    told = capsys.readouterr().err
+    assert "Traceback" in told and told.endswith("python -m apps.sentiment: error: expected a, got b\n")
+
+
+def test_what_an_error_quotes_can_t_drive_the_terminal(capsys):
+    assert run(fails_with(DataError("expected a, got \x1b]0;title\a"))) == 2
+    assert "got \\x1b]0;title\\x07" in capsys.readouterr().err
+
+
+class ResourceExhaustedError(Exception):
+    """As TensorFlow's."""
+
+
+@pytest.mark.parametrize("error", [ResourceExhaustedError("x" * 99), MemoryError()])
+def test_no_room_is_one_sentence(error, capsys):
+    assert run(fails_with(error)) == 2
+    assert "expected " in (told := capsys.readouterr().err) and len(told.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def official_place(tmp_path, monkeypatch):
 
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(time_machine.urllib.request, "urlopen", urlopen)
-    monkeypatch.setattr(time_machine, "_SHA1", hashlib.sha1(TEXT.encode()).hexdigest())
+    monkeypatch.setattr(time_machine, "_SHA256", hashlib.sha256(TEXT.encode()).hexdigest())
     return asked
 
 
@@ -55,7 +55,7 @@ def test_without_a_network_one_sentence_says_what_to_do(official_place, tmp_path
 
 
 def test_another_text_at_the_official_place_is_not_kept(official_place, tmp_path, monkeypatch):
-    monkeypatch.setattr(time_machine, "_SHA1", "0" * 40)
+    monkeypatch.setattr(time_machine, "_SHA256", "0" * 64)
     with pytest.raises(DataError, match=r"expected The Time Machine at http.*, got another text of 68 bytes"):
         time_machine.the_time_machine()
     assert list(tmp_path.iterdir()) == []
@@ -74,4 +74,4 @@ def test_letters(official_place, tmp_path):
 
 
 def test_the_real_address_and_hash():
-    assert time_machine._TIME_MACHINE.startswith("http") and len(time_machine._SHA1) == 40
+    assert time_machine._TIME_MACHINE.startswith("https://") and len(time_machine._SHA256) == 64

@@ -319,9 +319,7 @@ def test_damaged_labels(tmp_path, content):
     with pytest.raises(DataError, match=r"expected a trained model in .*, got no labels\.json there"):
         Labels.load(tmp_path)
     (tmp_path / "labels.json").write_text(content)
-    with pytest.raises(
-        DataError, match=r"expected labels as `train` writes them in .*labels\.json, got a damaged file"
-    ):
+    with pytest.raises(DataError, match=r"expected labels as `train` writes it in .*labels\.json, got a damaged file"):
         Labels.load(tmp_path)
 
 

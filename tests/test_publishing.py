@@ -52,9 +52,7 @@ def test_results_that_are_not_there_or_damaged(tmp_path):
     file = tmp_path / "results.json"
     for content in (b'{"app": ', b"\xff\xfe", b"[1, 2]", b'"text"'):
         file.write_bytes(content)
-        with pytest.raises(
-            DataError, match=r"expected the results that `train` writes in .*results\.json, got"
-        ) as error:
+        with pytest.raises(DataError, match=r"expected results as `train` writes it in .*results\.json, got") as error:
             publishing.read_results(tmp_path)
         assert "\n" not in str(error.value)
 

@@ -17,11 +17,11 @@ def one_sentence(error):
 @pytest.mark.parametrize(("artifact", "name"), [("litert", "model.tflite"), ("litert_int8", "model_int8.tflite")])
 def test_no_or_damaged_litert_file(tmp_path, artifact, name):
     with pytest.raises(DataError, match=rf"expected a trained model in .*, got no {name} there"):
-        running.load_litert(tmp_path, artifact)
+        running.LiteRT(tmp_path, artifact)
     for content in (b"", b"not a model", bytes(1000)):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match=rf"expected a LiteRT model in .*{name}, got a damaged file") as error:
-            running.load_litert(tmp_path, artifact)
+            running.LiteRT(tmp_path, artifact)
         one_sentence(error)
 
 

@@ -84,7 +84,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
 
 
 GOOD_FILE = {
-    "ids": {"first character": 3},
+    "ids": {"padding": 0, "start": 1, "end": 2, "first character": 3},
     "characters": "ab",
     "description": "",
     "longest_word": 1,

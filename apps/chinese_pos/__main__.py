@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from apps.chinese_pos import artifacts
-from apps.chinese_pos.data import TAG_COLUMNS, fingerprint, load_data, load_texts, split_in_order
+from apps.chinese_pos.data import TAG_COLUMNS, fingerprint, load_data, load_test_data
 from apps.chinese_pos.evaluation import evaluate
 from apps.chinese_pos.lexicon import Lexicon
 from apps.chinese_pos.model import NAME, QUICK, Recipe, build_model
 from apps.chinese_pos.output import FORMATS, print_coloured
 from apps.chinese_pos.use import Tagged, load
-from apps.pipeline import command_line
+from apps.corpora import peoples_daily
+from apps.pipeline import command_line, publishing
 from apps.pipeline.errors import DataError
+from apps.pipeline.printing import visible
 
 
 def train(
@@ -34,7 +36,7 @@ def train(
     learnt, validated = labelled_sentences(labelled, lexicon, counts), labelled_sentences(validation, lexicon)
     if not validated.labels:
         raise DataError("expected texts to validate with that have the tags of the others, got none: shuffle the data")
-    run = Run(NAME, recipe, fingerprint(labelled), output, resume)
+    run = Run(NAME, recipe, fingerprint(labelled), output, resume, data is not None)
     model = build_model(lexicon, recipe)
     sizes = f"{len(labelled):,} texts ({len(learnt.labels):,} sentences), {len(validation):,} to validate"
     knows = f"{len(lexicon.words):,} words; {model.count_params():,} weights"
@@ -42,9 +44,9 @@ def train(
     pretrain(model, learnt, lexicon, run)
     fitted = learn_to_tag(model, learnt, validated, run)
     run.keep(model, fitted, "accuracy", "Chinese words and tags")
-    about = run.about(artifacts.PACKAGES)
+    about = run.about(artifacts.PACKAGES, peoples_daily.LICENCE)
     artifacts.write(model, lexicon, output, about, artifacts.typical_of(labelled, lexicon))
-    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, test), own_data=data is not None)
+    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, test))
 
 
 def print_answer(answer: Tagged, form: str) -> None:
@@ -54,7 +56,7 @@ def print_answer(answer: Tagged, form: str) -> None:
     else:
         written = FORMATS[form](answer.text, answer.sentences)
         if written or form == "plain":  # in CoNLL-U an empty line ends a sentence
-            print(written, flush=True)
+            print(visible(written, keep="\n\t"), flush=True)
 
 
 def demonstrate() -> None:
@@ -94,8 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         train(recipe, flags.data, flags.label_with, flags.tags, flags.output, flags.resume)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
-        test = load_texts(flags.data, flags.label_with, flags.tags)
-        test = split_in_order(test)[2] if flags.data is None else test
+        trained = None if flags.all else publishing.own_data(flags.model)
+        test = load_test_data(flags.data, flags.label_with, flags.tags, trained)
         with_jieba = flags.data is None and importlib.util.find_spec("jieba") is not None
         commands.evaluated(flags, lambda: evaluate(flags.model, flags.artifact, test, with_jieba))
 

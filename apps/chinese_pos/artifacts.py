@@ -12,7 +12,6 @@ from apps.chinese_pos import sentences
 from apps.chinese_pos.data import TaggedText
 from apps.chinese_pos.lexicon import PLACES, Lexicon
 from apps.chinese_pos.model import NAME
-from apps.chinese_pos.use import load_lexicon
 from apps.pipeline import publishing
 from apps.pipeline.publishing import FILES
 
@@ -41,7 +40,7 @@ def write(model, lexicon: Lexicon, output: Path, how: dict[str, Any], typical: S
     texts = [tf.TensorSpec((None,), tf.string, name="text")]
     inputs = [{"features": features[None]} for features in typical]
     with publishing.new_folder(output, NAME, how) as folder:
-        lexicon.save(folder / "vocabulary.json")
+        lexicon.save(folder)
         formats = [name for name in ARTIFACTS if name != "saved_model"]
         keras_rnn.export(model, folder, formats=formats, length=sentences.LONGEST, inputs=inputs)
         signatures = {"serving_default": artifacts.Signature(serve, texts)}
@@ -59,5 +58,5 @@ def load_trained(path: Path):
     from apps.pipeline import training
 
     return training.load_trained(
-        path, NAME, load_lexicon, lambda model, lexicon: model.output_shape[-1] == len(PLACES) * len(lexicon.tags)
+        path, NAME, Lexicon.load, lambda model, lexicon: model.output_shape[-1] == len(PLACES) * len(lexicon.tags)
     )

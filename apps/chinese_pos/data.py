@@ -11,11 +11,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from apps.corpora import peoples_daily
 from apps.pipeline import chinese_words
 from apps.pipeline.errors import DataError
+from apps.pipeline.splits import say_held_out
 from apps.pipeline.text_files import encoding_of, opened
 
 VALIDATION, TEST = (0.875, 0.9), (0.9, 1.0)  # the parts of the texts, in order; those before are to train with
@@ -86,6 +87,22 @@ def load_data(
 ) -> tuple[list[TaggedText], list[TaggedText], list[TaggedText]]:
     """-> train, validation and test, in the order of `load_texts`."""
     return split_in_order(load_texts(path, label_with, tags))
+
+
+def load_test_data(
+    path: Path | None, label_with: str | None, tags: str | None, trained: dict[str, Any] | None
+) -> list[TaggedText]:
+    """What `evaluate` counts: the People's Daily's test lines, or the user's texts; of these what `train` holds out, if
+    they are those that the model was trained on (`publishing.own_data`)."""
+    if path is None:
+        return load_data(None)[2]
+    texts = load_texts(path, label_with, tags)
+    if trained is not None and len(texts) >= FEWEST:
+        learnt, _, test = split_in_order(texts)
+        if fingerprint(learnt) == trained["data_sha256"]:
+            say_held_out(len(test), len(texts), "texts", "the last of them")
+            return test
+    return texts
 
 
 def slashed_line(line: str) -> TaggedText:

@@ -11,7 +11,7 @@ from typing import Any
 from apps.chinese_pos import scores
 from apps.chinese_pos.data import TaggedText, fingerprint, jieba_words
 from apps.chinese_pos.lexicon import Lexicon
-from apps.chinese_pos.use import load_lexicon, words_by
+from apps.chinese_pos.use import words_by
 from apps.pipeline.publishing import Evaluation
 
 
@@ -22,7 +22,7 @@ def evaluate(folder: Path, artifact: str, test: Sequence[TaggedText], with_jieba
 
     with_jieba: its tags are those of Peking University too, but for a few (scores.JIEBA_TAGS).
     """
-    lexicon = load_lexicon(folder)
+    lexicon = Lexicon.load(folder)
     other_tags = tags_of_others(test, lexicon)
     texts = [text.text for text in test]
     finders = {artifact: lambda: words_by(folder, artifact, texts)}

@@ -9,13 +9,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from apps.chinese_pos import pieces, sentences
 from apps.chinese_pos.data import TaggedText
 from apps.chinese_pos.sentences import BOUNDARY, ENDS, FREE, Characters
+from apps.pipeline import json_files, model_folder
+from apps.pipeline.errors import DataError
 
+FILE = "vocabulary.json"
 PADDING, UNKNOWN, FIRST = 0, 1, 2  # ids of characters and pairs; known ones start at FIRST
 LONGEST_WORD = 5  # characters of the words that are looked up
 FEATURES = {  # the columns of what the network is told of a character
@@ -166,8 +170,8 @@ class Lexicon:
         columns = [ids, np.array(left, np.int32), np.array(right, np.int32), *word_features(tags)]
         return np.stack(columns, axis=1).astype(np.int32)
 
-    def save(self, path: Path) -> None:
-        """Writes everything, with the rules by which text is read, as JSON in UTF-8."""
+    def save(self, folder: Path) -> None:
+        """Writes vocabulary.json: everything, with the rules by which text is read, as JSON in UTF-8."""
         by_tag = {tag: " ".join(word for word, of in self.words.items() if of == tag) for tag in self.tags}
         content = {
             "tags": self.tags,
@@ -181,30 +185,47 @@ class Lexicon:
             "twins": "".join(map("".join, self.twins.items())),
             "marks": self.marks,
         }
-        Path(path).write_text(json.dumps(content, ensure_ascii=False, indent=0), encoding="utf-8")
+        (folder / FILE).write_text(json.dumps(content, ensure_ascii=False, indent=0), encoding="utf-8")
 
     @classmethod
-    def load(cls, path: Path) -> Lexicon:
-        """Reads what `save` wrote; ValueError if the file is damaged or was made by other rules than today's."""
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-            known_rules = content["rules"] == json.loads(json.dumps(sentences.RULES))
-            pairs = content["pairs"]
-            words = {word: tag for tag, found in content["words"].items() for word in found.split(" ") if word}
-            if not (set(words.values()) <= set(content["tags"]) and content["features"] == FEATURES):
-                raise KeyError("tags or features")
-            pairs = [pairs[start : start + 2] for start in range(0, len(pairs), 2)]
-            twins = dict(zip(content["twins"][::2], content["twins"][1::2], strict=True))
-            lexicon = cls(content["tags"], content["characters"], pairs, words, twins)
-        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"expected a lexicon as `train` writes it in {path}, got a damaged file ({error})"
-            ) from None
-        if not known_rules:
-            raise ValueError(
-                f"expected the rules of this version in {path}, got others: train or export the model again"
-            )
-        return lexicon
+    def load(cls, folder: Path) -> Lexicon:
+        """Reads what `save` wrote into a model's folder; DataError if there is none, or the file is damaged or was made
+        by other rules than today's."""
+        from msgspec import Struct
+
+        class Content(Struct):
+            tags: list[str]
+            features: dict[str, str]
+            rules: dict[str, Any]
+            characters: str
+            pairs: str
+            words: dict[str, str]
+            twins: str
+
+        what = "a lexicon"
+        content = model_folder.read_json(folder, FILE, Content, what)
+        if content.rules != json.loads(json.dumps(sentences.RULES)):
+            wanted = f"expected the rules of this version in {folder / FILE}"
+            raise DataError(f"{wanted}, got others: train or export the model again")
+        tags, pairs, twins = content.tags, in_twos(content.pairs), in_twos(content.twins)
+        if not (tags and all(tags) and distinct(tags) and content.words.keys() <= set(tags)):
+            raise json_files.damaged(folder / FILE, what, "tags that aren't distinct, or words of other tags")
+        if content.features != FEATURES or not (distinct(content.characters) and distinct(pairs)):
+            raise json_files.damaged(folder / FILE, what, "other features, or characters or pairs that aren't distinct")
+        if len(content.pairs) % 2 or len(content.twins) % 2:
+            raise json_files.damaged(folder / FILE, what, "half a pair")
+        words = {word: tag for tag, found in content.words.items() for word in found.split(" ") if word}
+        return cls(tags, content.characters, pairs, words, dict(twins))
+
+
+def in_twos(text: str) -> list[str]:
+    """A text in parts of two characters."""
+    return [text[start : start + 2] for start in range(0, len(text), 2)]
+
+
+def distinct(items: Sequence[str]) -> bool:
+    """Whether no item comes twice."""
+    return len(set(items)) == len(items)
 
 
 class _Changed:

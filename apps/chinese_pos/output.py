@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from itertools import pairwise
 
 from apps.chinese_pos.data import Word
+from apps.pipeline.printing import json_line
 
 UNIVERSAL_TAGS = {  # of CoNLL-U's fourth column; others go into the fifth
     *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM"),
@@ -31,7 +31,7 @@ def as_json(text: str, found: Iterable[list[Word]]) -> str:
         for sentence in found
         for word in sentence
     ]
-    return json.dumps({"text": text, "words": words}, ensure_ascii=False)
+    return json_line({"text": text, "words": words})
 
 
 def as_conllu(text: str, found: Iterable[list[Word]]) -> str:

@@ -24,16 +24,6 @@ JOINED = 2**13  # characters of several texts that are read together
 Sentence = list[Word]
 
 
-def load_lexicon(folder: Path) -> Lexicon:
-    """The lexicon of a model's folder; DataError if there is none or it is damaged."""
-    try:
-        return Lexicon.load(folder / "vocabulary.json")
-    except FileNotFoundError:
-        raise DataError(f"expected a trained model in {folder}, got no vocabulary.json there") from None
-    except ValueError as error:
-        raise DataError(str(error)) from None
-
-
 @dataclass(frozen=True)
 class Tagged:
     """A text and the words of each of its sentences, with their places and tags."""
@@ -49,8 +39,8 @@ class Tagger:
     """
 
     def __init__(self, folder: Path, artifact: str = "litert"):
-        self.lexicon = load_lexicon(folder)
-        self._run = running.load_litert(folder, artifact)
+        self.lexicon = Lexicon.load(folder)
+        self._run = running.LiteRT(folder, artifact, inputs={"features": ("int32", 3)}, outputs=("scores",))
         self._problem = f"expected the vocabulary.json that {folder / FILES[artifact]} was made with, got another"
 
     def scores(self, features: np.ndarray) -> np.ndarray:
@@ -175,15 +165,11 @@ def parse(tagged: str, text: str) -> Sentence:
 
 def load(folder: Path | str | None = None) -> Tagger:
     """The model in a folder, by default the shipped one, ready to `tag`."""
-    folder = running.folder_of(NAME, folder)
-    return Tagger(folder, quickest(folder))
+    return running.opened(NAME, folder, lambda folder: Tagger(folder, quickest(folder)))
 
 
 def quickest(folder: Path) -> str:
     """The LiteRT file that answers: that of 8 bits where results.json says that it is as good as that of 32."""
-    try:
-        artifacts = publishing.read_results(folder).get("artifacts", {})
-    except DataError:
-        artifacts = {}
+    artifacts = publishing.read_results(folder).get("artifacts", {})
     whole, small = (artifacts.get(name, {}).get("value") for name in ("litert", "litert_int8"))
     return "litert" if whole is None or small is None or small < whole - AS_GOOD else "litert_int8"

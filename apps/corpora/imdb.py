@@ -7,6 +7,7 @@ import numpy as np
 from apps.corpora.prepared import Corpus, prepared_batches
 
 LABELS = ("negative", "positive")
+LICENCE = "reviews by users of IMDB, the Large Movie Review Dataset (Maas et al., 2011): published for research"
 _CORPUS = Corpus(
     "imdb_reviews/plain_text:1.0.0",
     "IMDB reviews",

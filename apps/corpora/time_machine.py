@@ -13,8 +13,8 @@ from apps.pipeline.errors import DataError
 from apps.pipeline.text_files import pieces_of
 from whole_files import whole
 
-_TIME_MACHINE = "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"  # where Dive into Deep Learning gets it
-_SHA1 = "090b5e7e70c295757f55df93cb0a180b9691891a"  # which that book publishes with it
+_TIME_MACHINE = "https://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt"  # where Dive into Deep Learning gets it
+_SHA256 = "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516"  # of the file with that book's SHA-1
 
 
 def letters(count: int, path: str | Path | None) -> str:
@@ -47,7 +47,7 @@ def the_time_machine() -> str:
 
 
 def _is_the_time_machine(content: bytes) -> bool:
-    return hashlib.sha1(content).hexdigest() == _SHA1
+    return hashlib.sha256(content).hexdigest() == _SHA256
 
 
 def _download(path: Path) -> bytes:

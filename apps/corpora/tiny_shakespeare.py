@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.corpora.prepared import Corpus, prepared_batches
 
+LICENCE = "plays of William Shakespeare, in the selection of Karpathy (2015): public domain"
 _CORPUS = Corpus(
     "tiny_shakespeare:1.0.0",
     "text of Tiny Shakespeare",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from apps.corpora import mnist
 from apps.mnist_rows import artifacts
 from apps.mnist_rows.data import load_data, load_test_data
 from apps.mnist_rows.evaluation import evaluate
@@ -17,8 +18,9 @@ from apps.mnist_rows.model import NAME, QUICK, Recipe, build_model
 from apps.mnist_rows.pictures import SIZE, Labels
 from apps.mnist_rows.plots import MOST_PLOTTED, Belief, plot_beliefs, plot_confusion
 from apps.mnist_rows.use import Answer, Picture, load
-from apps.pipeline import command_line
-from apps.pipeline.errors import DataError, visible
+from apps.pipeline import command_line, publishing
+from apps.pipeline.errors import DataError
+from apps.pipeline.printing import visible
 
 
 def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None:
@@ -30,13 +32,13 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     training.set_up(recipe.seed)
     labelled, validation, test = load_data(data, recipe.seed)
     print(f"{len(labelled):,} pictures, {len(validation):,} to validate, {len(test):,} to test", flush=True)
-    run = Run(NAME, recipe, labelled.fingerprint(), output, resume)
+    run = Run(NAME, recipe, labelled.fingerprint(), output, resume, data is not None)
     model = build_model(len(labelled.names), recipe.units, recipe.dropout)
     fitted = learn_pictures(model, labelled, validation, run)
     run.keep(model, fitted, "accuracy", "MNIST rows")
     labels = Labels(labelled.names, labelled.box())
-    artifacts.write(model, labels, output, run.about(artifacts.PACKAGES), labelled)
-    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, test), own_data=data is not None)
+    artifacts.write(model, labels, output, run.about(artifacts.PACKAGES, mnist.LICENCE), labelled)
+    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, test))
 
 
 def print_answer(answer: Answer) -> None:
@@ -46,13 +48,13 @@ def print_answer(answer: Answer) -> None:
         print(f"{'(no answer)':>19}  {file}", flush=True)
         return
     if answer.characters:
-        each = ", ".join(f"{told['label']}: {told['probability']:.1%}" for told in answer.characters)
+        each = ", ".join(f"{visible(told['label'])}: {told['probability']:.1%}" for told in answer.characters)
         together = float(np.prod([told["probability"] for told in answer.characters]))
-        print(f"{answer.label:>10} {together:8.1%}  {file}  ({each})", flush=True)
+        print(f"{visible(answer.label):>10} {together:8.1%}  {file}  ({each})", flush=True)
         return
     (label, first), (other, second), *_ = sorted(answer.probabilities.items(), key=lambda item: -item[1])
-    doubt = f"  ({other}: {second:.1%})" if second >= 0.01 else ""
-    print(f"{label:>10} {first:8.1%}  {file}{doubt}", flush=True)
+    doubt = f"  ({visible(other)}: {second:.1%})" if second >= 0.01 else ""
+    print(f"{visible(label):>10} {first:8.1%}  {file}{doubt}", flush=True)
 
 
 def demonstrate() -> None:
@@ -116,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run_evaluate(flags: argparse.Namespace) -> None:
         if flags.plot:
             command_line.need("matplotlib")
-        test = load_test_data(flags.data)
+        test = load_test_data(flags.data, None if flags.all else publishing.own_data(flags.model))
         evaluation = commands.evaluated(flags, lambda: evaluate(flags.model, flags.artifact, test))
         if flags.plot:
             plot_confusion(*evaluation.details, flags.plot)

@@ -9,14 +9,14 @@ import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from apps.corpora import mnist
 from apps.mnist_rows.pictures import BOX, EXTENSIONS, SIZE, prepare, read_picture
 from apps.pipeline.errors import DataError, summary
-from apps.pipeline.splits import split
+from apps.pipeline.splits import held_out, split
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +74,15 @@ def load_data(path: Path | None, seed: int) -> tuple[LabelledPictures, LabelledP
     return *split(train, 1 / 12, seed), test
 
 
-def load_test_data(path: Path | None) -> LabelledPictures:
-    """What `evaluate` counts: MNIST's test pictures; of the user's own those for tests, or all if none are."""
+def load_test_data(path: Path | None, trained: dict[str, Any] | None) -> LabelledPictures:
+    """What `evaluate` counts: MNIST's test pictures, or the user's own, all that aren't apart as training pictures; of
+    these what `train` holds out, if the model was trained on such data (`publishing.own_data`)."""
     if path is None:
         return digits("test")
     everything, test = own_pictures(path)
-    return everything if test is None else test
+    if test is not None:
+        return test
+    return everything if trained is None else held_out(everything, 0.1, trained["recipe"]["seed"] + 1)
 
 
 def digits(part: str) -> LabelledPictures:

@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from apps.mnist_rows.finding import Found, find
+from apps.pipeline import json_files, model_folder
 from apps.pipeline.errors import DataError, summary
 
 SIZE = 28  # rows, and pixels of a row
@@ -172,17 +173,19 @@ class Labels:
     @classmethod
     def load(cls, folder: Path) -> Labels:
         """Reads what `save` wrote; DataError if there is none or it is damaged."""
-        path = folder / "labels.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            labels = cls(tuple(content["labels"]), content["image"]["box"])
-            if not all(isinstance(name, str) for name in labels.names) or not 1 <= labels.box <= SIZE:
-                raise ValueError(f"{labels}")
-            return labels
-        except FileNotFoundError:
-            raise DataError(f"expected a trained model in {folder}, got no {path.name} there") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"expected labels as `train` writes them in {path}, got a damaged file ({error})") from None
+        from msgspec import Struct
+
+        class Content(Struct):
+            labels: list[str]
+            image: dict[str, float]
+
+        what = "labels"
+        content = model_folder.read_json(folder, "labels.json", Content, what)
+        names, box = tuple(content.labels), content.image.get("box", 0)
+        if len(set(names)) != len(names) or len(names) < 2 or box not in range(1, SIZE + 1):
+            reason = f"labels that aren't distinct, or no box of 1 to {SIZE} pixels"
+            raise json_files.damaged(folder / "labels.json", what, reason)
+        return cls(names, int(box))
 
 
 def _colours(image: Image.Image) -> np.ndarray:

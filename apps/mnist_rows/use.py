@@ -38,11 +38,21 @@ class Answer:
 
 
 class Recogniser:
-    """A LiteRT file of a model's folder and the labels beside it; DataError if one is missing or damaged."""
+    """A LiteRT file of a model's folder and the labels beside it; DataError if one is missing or damaged.
+
+    Threads may share it; see `running.LiteRT`.
+    """
 
     def __init__(self, folder: Path, artifact: str = "litert"):
         self.labels = Labels.load(folder)
-        self._run = running.load_litert(folder, artifact)
+        kind, outputs = {"image": ("float32", 3)}, ("probabilities",)
+        self._run = running.LiteRT(folder, artifact, inputs=kind, outputs=outputs)
+        classes = self._run.outputs["probabilities"]["shape"][-1]
+        if classes != len(self.labels.names):
+            raise DataError(
+                f"expected the labels of the {classes} classes of {self._run.path} beside it, got "
+                f"{len(self.labels.names)} labels"
+            )
 
     def recognise(self, pictures: Picture | Iterable[Picture]) -> Answer | list[Answer]:
         """The answer to a picture, or a list of the answers to several."""
@@ -90,4 +100,4 @@ class Recogniser:
 
 def load(folder: Path | str | None = None) -> Recogniser:
     """The model in a folder, by default the shipped one, ready to `recognise`."""
-    return Recogniser(running.folder_of(NAME, folder))
+    return running.opened(NAME, folder, Recogniser)

@@ -7,16 +7,19 @@ import contextlib
 import dataclasses
 import importlib.util
 import io
-import json
 import math
 import os
+import platform
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from apps.pipeline import publishing
-from apps.pipeline.errors import DataError, sentence
+from apps.pipeline import publishing, runs
+from apps.pipeline.errors import DataError, sentence, summary
+from apps.pipeline.printing import json_line, visible
 from apps.pipeline.publishing import FILES, Evaluation
 from apps.pipeline.runs import Recipe
 
@@ -56,6 +59,10 @@ class CommandLine:
             "--record", action="store_true", help="write it into results.json and the model card"
         )
 
+        self.evaluate.add_argument(
+            "--all", action="store_true", help="all of --data, not just what `train` held out of it"
+        )
+
         self.export = self.verb("export", "write a trained .keras model as SavedModel and LiteRT")
         self.export.add_argument("trained", metavar="MODEL.keras", type=Path, help="as `train` leaves it")
         self.export.add_argument(
@@ -73,6 +80,7 @@ class CommandLine:
     def verb(self, name: str, summary: str) -> argparse.ArgumentParser:
         """The parser of a new verb."""
         parser = self._verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        parser.add_argument("--debug", action="store_true", help="show where an error came from")
         if name not in ("train", "export"):
             parser.add_argument(
                 "--model",
@@ -93,6 +101,7 @@ class CommandLine:
         """Prints what `measure` finds, and records it if the user wants that."""
         if flags.record:
             more = []
+            more += ["--all"] if flags.all else []
             for name in ("data", "encoding", "label_with", "tags"):
                 if value := getattr(flags, name, None):
                     more += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
@@ -101,7 +110,7 @@ class CommandLine:
         else:
             evaluation = measure()
         if flags.json:
-            print(json.dumps(evaluation.figures | evaluation.more, ensure_ascii=False))
+            print(json_line(evaluation.figures | evaluation.more))
         else:
             print(publishing.in_words(evaluation.figures) + evaluation.text)
         return evaluation
@@ -117,16 +126,21 @@ class CommandLine:
         flags = self.parser.parse_args(argv)
 
         def work() -> None:
-            verbs[flags.verb](flags)
+            with runs.alone(flags.output, flags.resume) if flags.verb == "train" else contextlib.nullcontext():
+                verbs[flags.verb](flags)
             if flags.verb is None:
                 print()
                 self.parser.print_help()
 
-        return exit_status(self.parser.prog, work)
+        return exit_status(self.parser.prog, work, getattr(flags, "debug", False))
 
 
-def exit_status(program: str, work: Callable[[], int | None]) -> int:
-    """What `work` returns, 0 for None; what is wrong with the user's input becomes one sentence and exit status 2."""
+def exit_status(program: str, work: Callable[[], int | None], debug: bool = False) -> int:
+    """What `work` returns, 0 for None; what is wrong with the user's input, disk or files becomes one sentence and exit
+    status 2, and a fault of ours one sentence, a file with the details and exit status 1.
+
+    debug: show where an error came from.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a character that the terminal lacks is no reason to stop
         sys.stdout.reconfigure(errors="replace")
     try:
@@ -139,9 +153,26 @@ def exit_status(program: str, work: Callable[[], int | None]) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (DataError, OSError) as error:
-        print(f"{program}: error: {sentence(error)}", file=sys.stderr)
-        return 2
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        told = sentence(error)
+        print(f"{program}: error: {visible(told or unforeseen(error))}", file=sys.stderr)
+        return 1 if told is None else 2
+
+
+def unforeseen(error: Exception) -> str:
+    """What to tell the user of an error that isn't foreseen here; its details are in a file afterwards."""
+    details = "".join(traceback.format_exception(error))
+    report = f"python -m {' '.join(sys.argv)}\n{platform.platform()}, Python {platform.python_version()}\n\n{details}"
+    sent = "please send it to the project: this is a fault of ours"
+    try:
+        name = {"prefix": "keras_rnn-", "suffix": ".txt", "delete": False}
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", **name) as file:
+            file.write(report)
+    except OSError:  # no room
+        return f"unforeseen {summary(error)}; run it again with --debug, and {sent}"
+    return f"unforeseen {summary(error)}; the details are in {file.name}, {sent}"
 
 
 def tell(answer: Any, as_json: bool, in_words: Callable[[Any], None]) -> None:
@@ -155,7 +186,7 @@ def tell(answer: Any, as_json: bool, in_words: Callable[[Any], None]) -> None:
     told = {field.name: getattr(answer, field.name) for field in dataclasses.fields(answer) if field.repr}
     defaults = {field.name: field.default for field in dataclasses.fields(answer)}
     told = {name: value for name, value in told.items() if value is not defaults[name]}
-    print(json.dumps(told, ensure_ascii=False), flush=True)
+    print(json_line(told), flush=True)
 
 
 def need(*packages: str) -> None:

@@ -15,13 +15,14 @@ def summary(error: Exception) -> str:
     return f"{type(error).__name__} ({text[:200]})"
 
 
-def sentence(error: Exception) -> str:
-    """What to tell the user: our own sentence, or the system's with the file it is about."""
+def sentence(error: Exception) -> str | None:
+    """What to tell the user of an error that the user's input, disk or files cause: our own sentence, or the system's
+    with the file it is about. None: it isn't one of these, but a fault of the program."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror.lower()}: {error.filename}" if error.filename else error.strerror.lower()
-    return str(error)
-
-
-def visible(text: str) -> str:
-    """A text with its control characters as escapes: printed as they are, they could do things to a terminal."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+    if isinstance(error, DataError | OSError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "expected more memory, got no more: give it less at once, or a smaller file"
+    kind = {"ExportError": str(error), "ResourceExhaustedError": "expected room on the disk and in memory, got no more"}
+    return kind.get(type(error).__name__)  # of keras_rnn and of TensorFlow, which needn't be there

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import functools
 import importlib.metadata
 import json
 import os
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from apps.pipeline import json_files
 from apps.pipeline.errors import DataError
 from whole_files import write_whole
 
@@ -48,17 +49,53 @@ class Evaluation:
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """The content of results.json, {} if there is none; DataError if it is damaged."""
+    """The content of results.json, {} if there is none; DataError if it is damaged, also in a single field."""
     path = folder / RESULTS
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(results, dict):
-            raise ValueError(f"expected an object, got {results!r:.60}")
-        return results
+        content = path.read_bytes()
     except FileNotFoundError:
         return {}
-    except ValueError as error:
-        raise DataError(f"expected the results that `train` writes in {path}, got a damaged file ({error})") from None
+    results = json_files.decoded(content, results_type(), path, "results")
+    for name, artifact in results.artifacts.items():
+        if FILES.get(name) != artifact.file:
+            raise DataError(f"expected artifacts of {', '.join(FILES)} in {path}, got {name!r} as {artifact.file!r}")
+    if not (results.app.isidentifier() and (_APPS / results.app / "card.md").is_file()):
+        raise DataError(f"expected the name of an app in {path}, got {results.app!r}")
+    return json.loads(content)
+
+
+@functools.cache
+def results_type() -> type:
+    """The fields of results.json that are read, and their types, as a msgspec.Struct."""
+    from msgspec import defstruct, field
+
+    number = int | float
+    file = [("bytes", int), ("sha256", str, "")]
+    figures = [("metric", str, ""), ("value", number, 0), ("more", dict[str, number], {}), ("unit", str, "")]
+    counted = [("examples", int, 0), ("command", str, "")]
+    artifact = defstruct("Artifact", [("file", str), *file, *figures, *counted])
+    stage = defstruct("Stage", [("stage", str), ("seconds", number), ("epochs", int), ("result", str)])
+    licence = defstruct("Licence", [("model", str, ""), ("data", str, "")])
+    data = [("own_data", bool, False), ("data_sha256", str, ""), ("licence", licence | None, None)]
+    how = [("command", str, ""), *data, ("recipe", dict[str, Any], {}), ("stages", list[stage], [])]
+    where = [("versions", dict[str, str], {}), ("hardware", dict[str, int | str | None], {})]
+    training = defstruct("Training", [*how, *where])
+    files = dict[str, defstruct("File", file)]
+    training_field = ("training", training, field(default_factory=training))
+    lists = [("artifacts", dict[str, artifact], {}), ("files", files, {}), training_field]
+    return defstruct("Results", [("app", str), *lists])
+
+
+def own_data(folder: Path) -> dict[str, Any] | None:
+    """How a folder's model was trained, if that was on the user's own data: its "recipe", "data_sha256", ..."""
+    training = read_results(folder).get("training", {})
+    return training if training.get("own_data") else None
+
+
+def hashes(results: dict[str, Any]) -> dict[str, str]:
+    """The SHA-256 of each file, or folder with a SavedModel, that results.json lists, by its name."""
+    listed = {about["file"]: about for about in results.get("artifacts", {}).values()} | results.get("files", {})
+    return {name: about["sha256"] for name, about in listed.items() if about.get("sha256")}
 
 
 def read_results_of(folder: Path, artifact: str) -> dict[str, Any]:
@@ -72,8 +109,9 @@ def read_results_of(folder: Path, artifact: str) -> dict[str, Any]:
 def write_results(folder: Path, results: dict[str, Any]) -> None:
     """Writes results.json and the model card: the app's card.md, with tables of figures and of training."""
     card = (_APPS / results["app"] / "card.md").read_text(encoding="utf-8")
+    parts = {"figures": _figures(results), "training": _training(results), "licence": _licence(results)}
     write_whole(folder / RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
-    write_whole(folder / CARD, card.format(figures=_figures(results), training=_training(results)))
+    write_whole(folder / CARD, card.format(**parts))
 
 
 def record(folder: Path, artifact: str, measure: Callable[[], Evaluation], command: str) -> Evaluation:
@@ -99,7 +137,8 @@ def new_folder(output: Path, app: str, how: dict[str, Any]) -> Iterator[Path]:
 
     with artifacts.placed_in(output) as folder:
         yield folder
-        write_results(folder, {"app": app, "artifacts": list_artifacts(folder), "training": how})
+        listed = {"artifacts": list_artifacts(folder), "files": list_files(folder)}
+        write_results(folder, {"app": app, **listed, "training": how})
 
 
 def list_artifacts(folder: Path) -> dict[str, Any]:
@@ -108,8 +147,15 @@ def list_artifacts(folder: Path) -> dict[str, Any]:
     return {name: {"file": file, **fingerprint(folder / file)} for name, file in written.items()}
 
 
+def list_files(folder: Path) -> dict[str, Any]:
+    """What else the model needs, such as vocabulary.json: bytes and SHA-256 of each JSON file in a folder."""
+    return {path.name: fingerprint(path) for path in sorted(folder.glob("*.json")) if path.name != RESULTS}
+
+
 def fingerprint(path: Path) -> dict[str, Any]:
     """Size and SHA-256 of a file, or of all files in a folder with their names: which model a figure belongs to."""
+    import hashlib  # takes milliseconds to load OpenSSL, and not every verb needs it
+
     parts = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
     hashed, size = hashlib.sha256(), 0
     for part in parts:
@@ -123,6 +169,8 @@ def fingerprint(path: Path) -> dict[str, Any]:
 
 def digest(content: bytes) -> str:
     """SHA-256, as hexadecimal digits: which data a figure belongs to."""
+    import hashlib
+
     return hashlib.sha256(content).hexdigest()
 
 
@@ -194,6 +242,13 @@ def _figures(results: dict[str, Any]) -> str:
             f"| `{artifact.get('command', '')}` |"
         )
     return "\n".join(rows)
+
+
+def _licence(results: dict[str, Any]) -> str:
+    licence = results.get("training", {}).get("licence", {})
+    if not licence:
+        return "Not written down."
+    return f"The model: {licence['model']}. What it was trained on: {licence['data']}."
 
 
 def _training(results: dict[str, Any]) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from apps.pipeline import publishing
+from apps.pipeline.errors import DataError
+from whole_files import alone_in
+
+MODEL_LICENCE = "Apache-2.0"
+OWN_LICENCE = "data of the one who trained it, with the rights that they have"
 
 
 @dataclass(frozen=True)
@@ -64,15 +70,55 @@ class Stage:
     resume: bool = False
 
 
+@contextlib.contextmanager
+def alone(output: Path, resume: bool) -> Iterator[None]:
+    """The folder of a training run, for this process alone while it is at work there.
+
+    What a run leaves unfinished is marked, so that it isn't begun anew by mistake: hours may be in it.
+
+    Raises:
+        DataError: an unfinished run is there and `resume` is false.
+        OSError: another process trains there.
+    """
+    folder = output / "training"
+    new = [each for each in (folder, output) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / "unfinished"
+    try:
+        with alone_in(folder):
+            if mark.exists() and any(folder.glob("*.npz")) and not resume:
+                raise DataError(
+                    f"expected --resume or another --output, got a training run in {output} that isn't finished; to "
+                    f"begin anew, remove {folder}"
+                )
+            mark.touch()
+            yield
+            mark.unlink(missing_ok=True)
+    finally:
+        _remove_if_nothing_came(folder, new)
+
+
+def _remove_if_nothing_came(folder: Path, new: Sequence[Path]) -> None:
+    """Takes away the folders that were made for a run which left nothing, because its data couldn't be read, say."""
+    if new and {path.name for path in folder.iterdir()} <= {"unfinished"}:
+        for path in folder.iterdir():
+            path.unlink()
+        for each in new:
+            with contextlib.suppress(OSError):  # something else is in it
+                each.rmdir()
+
+
 class Run:
     """A training run of an app, with its folder `output`.
 
     Args:
         data: the fingerprint of what is trained on; a run on other data isn't resumed.
+        own_data: whether that is the user's. `evaluate` on it leaves out what was trained on.
     """
 
-    def __init__(self, app: str, recipe: Recipe, data: str, output: Path, resume: bool):
+    def __init__(self, app: str, recipe: Recipe, data: str, output: Path, resume: bool, own_data: bool):
         self.app, self.recipe, self.data, self.output, self.resume = app, recipe, data, output, resume
+        self.own_data = own_data
         self.folder = output / "training"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.stages: list[dict[str, Any]] = []
@@ -103,20 +149,20 @@ class Run:
         training.plot_history(fitted.history, metric, self.folder / "history.png", title)
         training.save_model(model, self.output / "model.keras")
 
-    def about(self, packages: Sequence[str]) -> dict[str, Any]:
-        """How the model came about, for results.json."""
+    def about(self, packages: Sequence[str], licence: str) -> dict[str, Any]:
+        """How the model came about, for results.json.
+
+        licence: of the app's own data, whose they are and what for.
+        """
         how = {"command": publishing.command(), "recipe": dataclasses.asdict(self.recipe), "stages": self.stages}
+        data = {"data": OWN_LICENCE if self.own_data else licence}
+        how |= {"own_data": self.own_data, "data_sha256": self.data, "licence": {"model": MODEL_LICENCE} | data}
         return how | publishing.environment(packages)
 
-    def measure(
-        self, artifacts: Sequence[str], evaluate: Callable[[str], publishing.Evaluation], own_data: bool
-    ) -> None:
-        """Measures the artifacts, and writes the figures down with the command that repeats them.
-
-        own_data: of it only the command that trained knows what is held out.
-        """
+    def measure(self, artifacts: Sequence[str], evaluate: Callable[[str], publishing.Evaluation]) -> None:
+        """Measures the artifacts, and writes the figures down with the command that repeats them."""
         for artifact in artifacts:
             again = publishing.evaluation_command(self.app, self.output, artifact)
-            command = publishing.command() if own_data else again
+            command = publishing.command() if self.own_data else again
             evaluation = publishing.record(self.output, artifact, lambda name=artifact: evaluate(name), command)
             print(publishing.in_words(evaluation.figures), flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from typing import ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
@@ -37,14 +38,8 @@ def split(data: Labelled, fraction: float, seed: int = 0) -> tuple[Labelled, Lab
     Raises:
         DataError: a side would lack a label.
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"expected a fraction between 0 and 1, got {fraction}")
-
-    def position(key: str) -> float:
-        return int.from_bytes(hashlib.sha256(json.dumps([seed, key]).encode()).digest()[:6]) / 2**48
-
-    held_out = np.array([position(key) < fraction for key in data.identities()], bool)
-    for chosen in (~held_out, held_out):
+    apart = _sides(data, fraction, seed)
+    for chosen in (~apart, apart):
         counts = np.bincount(data.labels[chosen], minlength=len(data.names))
         if not counts.all():
             found = " and ".join(f"{count} {name!r}" for name, count in zip(data.names, counts, strict=True))
@@ -52,4 +47,35 @@ def split(data: Labelled, fraction: float, seed: int = 0) -> tuple[Labelled, Lab
                 f"expected {data.kind} of every label in both parts when {fraction:g} of {len(data):,} {data.kind} are "
                 f"held out, got {found} in one: add {data.kind} or change the fraction"
             )
-    return data.part(~held_out), data.part(held_out)
+    return data.part(~apart), data.part(apart)
+
+
+def held_out(data: Labelled, fraction: float, seed: int = 0) -> Labelled:
+    """The second part of `split`, of data that needn't be all that was split; it says how much that is.
+
+    DataError if there is nothing in it.
+    """
+    apart = _sides(data, fraction, seed)
+    if not apart.any():
+        raise DataError(
+            f"expected {data.kind} that the model wasn't trained on, got none among {len(data):,}: --all measures all"
+        )
+    say_held_out(int(apart.sum()), len(data), data.kind, "by the hash of each")
+    return data.part(apart)
+
+
+def say_held_out(count: int, of: int, kind: str, how: str) -> None:
+    """Says what `evaluate` measures of the data that a model was trained on."""
+    told = f"measured on the {count:,} of {of:,} {kind} that `train` held out, {how}; --all measures all"
+    print(told, file=sys.stderr, flush=True)
+
+
+def _sides(data: LabelledData, fraction: float, seed: int) -> np.ndarray:
+    """Whether each example is held out, bool (examples,)."""
+    if not 0 < fraction < 1:
+        raise ValueError(f"expected a fraction between 0 and 1, got {fraction}")
+
+    def position(key: str) -> float:
+        return int.from_bytes(hashlib.sha256(json.dumps([seed, key]).encode()).digest()[:6]) / 2**48
+
+    return np.array([position(key) < fraction for key in data.identities()], bool)

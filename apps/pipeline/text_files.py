@@ -6,17 +6,31 @@ import codecs
 import gzip
 import io
 import re
+import unicodedata
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from apps.pipeline.errors import DataError
+from apps.pipeline.errors import DataError, summary
 
 PIECE = 1 << 20  # characters in memory at once
 LONGEST_WORD = 16 << 20  # characters without a space or the end of a line that are in memory at once
 MARK = "\x1f"  # is left out of every text, and so is free to mark places in one
 CLEAN = (("\r\n?", "\n"), (MARK, ""))  # pattern, replacement
 _SAMPLE = 1 << 18  # bytes that tell the encoding
+_STRANGE = 0.002  # of the characters: some texts have a form's controls, bytes that are no text have a tenth and more
+_WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")  # without a mark
+_NO_TEXTS = {  # what people take for texts, by the first bytes
+    b"%PDF-": "a PDF file",
+    b"PK\x03\x04": "a ZIP file or a document of Word, Excel or LibreOffice",
+    b"\xd0\xcf\x11\xe0": "an old document of Word or Excel",
+    b"{\\rtf": "a document in RTF",
+    b"BZh": "a file compressed by bzip2",
+    b"\xfd7zXZ\x00": "a file compressed by xz",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+}
 _MARKS = {  # the byte-order marks, the longer ones first: UTF-32's begins with UTF-16's
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -46,30 +60,57 @@ def encoding_of(path: Path) -> str:
 
     DataError if nothing fits: the file is no text.
     """
-    with opened(path) as file:
-        sample = file.read(_SAMPLE)
+    try:
+        with opened(path) as file:
+            sample = file.read(_SAMPLE)
+    except IsADirectoryError:
+        raise DataError(f"expected a text file, got the folder {path}: name the files in it") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"expected a whole .gz file in {path}, got {summary(error)}") from None
+    if kind := next((kind for start, kind in _NO_TEXTS.items() if sample.startswith(start)), None):
+        raise DataError(f"expected a text in {path}, got {kind}: save what is in it as plain text")
+    encoding = _encoding_of(sample)
+    if encoding is None:
+        raise DataError(
+            f"expected a text in {path}, got bytes that no encoding makes a text of: name one by --encoding"
+        )
+    return encoding
+
+
+def _encoding_of(sample: bytes) -> str | None:
+    """Of the beginning of a file; None: it is no text in any."""
     for mark, encoding in _MARKS.items():
         if sample.startswith(mark):
             return encoding
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample, final=len(sample) < _SAMPLE)
+    if zeros := sample.count(0):  # no text in another encoding has one
+        if zeros < len(sample) / 5 and _is_text(sample.replace(b"\0", b""), "utf-8"):
+            return None  # a text that bytes have been lost of
+        return next((encoding for encoding in _WIDE if _is_text(sample, encoding)), None)
+    if _is_text(sample, "utf-8"):
         return "utf-8"
-    except UnicodeDecodeError:
-        pass
     from charset_normalizer import from_bytes
 
     # The sample may end within a character, of up to 4 bytes.
     samples = [sample[: len(sample) - cut] for cut in range(4 if len(sample) == _SAMPLE else 1)]
     matches = next((found for found in map(from_bytes, samples) if found.best()), None)
-    if matches is None:
-        raise DataError(
-            f"expected a text in {path}, got bytes that no encoding makes a text of: name one by --encoding"
-        )
+    if matches is None or not _is_text(sample, matches.best().encoding):
+        return None
     best = matches.best()
     if len(str(best)) == len(sample) and any("cp1252" in match.could_be_from_charset for match in matches):
         return "cp1252"  # a byte a character: where several fit, Western Europe's, which has all of Latin-1's letters
     # GB18030 has every character of GB2312 and GBK, and more.
     return "gb18030" if best.encoding in ("gb2312", "gbk", "hz") else best.encoding
+
+
+def _is_text(sample: bytes, encoding: str) -> bool:
+    """Whether the beginning of a file is one of a text in this encoding: hardly a character of it is a control, isn't
+    in Unicode or is one half of a pair."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(sample, final=len(sample) < _SAMPLE)
+    except UnicodeError:
+        return False
+    strange = sum(unicodedata.category(c) in ("Cc", "Cn", "Co", "Cs") and c not in "\t\n\r\f\v\x85" for c in text)
+    return strange <= len(text) * _STRANGE
 
 
 def pieces_of(paths: Sequence[Path], encoding: str | None) -> Iterator[str]:
@@ -80,13 +121,15 @@ def pieces_of(paths: Sequence[Path], encoding: str | None) -> Iterator[str]:
     for path in paths:
         chosen = encoding or encoding_of(path)
         try:
-            with open(path, encoding=chosen) as file:
+            with io.TextIOWrapper(opened(path), encoding=chosen) as file:
                 yield from _pieces(file)
         except LookupError:
             raise DataError(f"expected the name of an encoding, such as gb18030, got {chosen!r}") from None
         except UnicodeError as error:
             place = f" at byte {error.start:,}" if isinstance(error, UnicodeDecodeError) else ""
             raise DataError(f"expected {chosen} in {path}, got something else{place}: name one by --encoding") from None
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"expected a whole .gz file in {path}, got {summary(error)}") from None
 
 
 def _pieces(file: io.TextIOBase) -> Iterator[str]:

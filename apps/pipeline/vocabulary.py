@@ -16,8 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from apps.pipeline import json_files, model_folder
 from apps.pipeline.errors import DataError
-from apps.pipeline.running import read_json
 
 FILE = "vocabulary.json"
 PADDING, UNKNOWN = 0, 1  # the first two ids of every vocabulary; words start at 2
@@ -154,11 +154,21 @@ class Vocabulary:
     @classmethod
     def load(cls, folder: Path) -> Vocabulary:
         """What `save` wrote into a model's folder; DataError if there is none, or it is damaged or of other rules."""
+        from msgspec import Struct
 
-        def build(content: dict[str, Any]) -> Vocabulary:
-            if content["rules"] != RULES:
-                wanted = f"expected the rules of this version in {folder / FILE}"
-                raise DataError(f"{wanted}, got others: train or export the model again")
-            return cls(content["words"], content["keep_last"], content["labels"])
+        class Content(Struct):
+            labels: list[str]
+            keep_last: int
+            rules: dict[str, Any]
+            words: list[str]
 
-        return read_json(folder, FILE, "a vocabulary", build)
+        path = Path(folder) / FILE
+        what = "a vocabulary"
+        content = model_folder.read_json(Path(folder), FILE, Content, what)
+        if content.rules != RULES:
+            raise DataError(
+                f"expected the rules of this version in {path}, got others: train or export the model again"
+            )
+        if content.keep_last < 1 or len(set(content.words)) != len(content.words):
+            raise json_files.damaged(path, what, "words that aren't distinct, or a keep_last of 0")
+        return cls(content.words, content.keep_last, content.labels)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.pipeline import command_line
+from apps.corpora import imdb
+from apps.pipeline import command_line, publishing
+from apps.pipeline.printing import visible
 from apps.pipeline.vocabulary import Vocabulary
 from apps.sentiment import artifacts
-from apps.sentiment.data import labelled_file, load_data, reviews
+from apps.sentiment.data import load_data, load_test_data
 from apps.sentiment.evaluation import evaluate
 from apps.sentiment.model import NAME, QUICK, Recipe, build_model
 from apps.sentiment.use import Answer, load
@@ -26,7 +28,7 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
 
     training.set_up(recipe.seed)
     labelled, validation, test, unlabelled = load_data(data, recipe.seed)
-    run = Run(NAME, recipe, labelled.fingerprint(), output, resume)
+    run = Run(NAME, recipe, labelled.fingerprint(), output, resume, data is not None)
     texts = labelled.texts + validation.texts + unlabelled
     vocabulary = Vocabulary.from_texts(texts, recipe.words, recipe.keep_last, labelled.names)
     print(f"{len(texts):,} texts, {len(validation):,} of them to validate; {len(vocabulary):,} ids", flush=True)
@@ -35,19 +37,18 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     pretrain(model, sequences, vocabulary, run)
     fitted = learn_labels(model, sequences, labelled.labels, validation.labels, run)
     run.keep(model, fitted, "accuracy", "Sentiment")
-    artifacts.write(model, vocabulary, output, run.about(artifacts.PACKAGES), labelled.texts)
-    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, test), own_data=data is not None)
+    artifacts.write(model, vocabulary, output, run.about(artifacts.PACKAGES, imdb.LICENCE), labelled.texts)
+    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, test))
 
 
 def print_answer(answer: Answer) -> None:
     """One line for a text, and below it the explanation if the answer has one."""
-    visible = "".join(character if character.isprintable() else " " for character in answer.text[:200])
-    start = " ".join(visible.split())
+    start = visible(" ".join(answer.text[:200].split()))
     start = start if len(start) <= 80 else f"{start[:79]}…"
     if answer.label is None:
         print(f"{'(no words)':>10}           {start}", flush=True)
         return
-    print(f"{answer.label:>10} {answer.probabilities[answer.label]:8.1%}  {start}", flush=True)
+    print(f"{visible(answer.label):>10} {answer.probabilities[answer.label]:8.1%}  {start}", flush=True)
     if answer.words is not None:
         print_explanation(answer.words, tuple(answer.probabilities))
 
@@ -62,13 +63,13 @@ def print_explanation(words: Sequence[tuple[str, float]], labels: tuple[str, str
     for word, weight in words:
         faded = int(255 * (1.0 - 0.8 * abs(weight) / strongest))
         colour = f"rgb({faded},255,{faded})" if weight > 0 else f"rgb(255,{faded},{faded})"
-        line.append(word, style=f"black on {colour}").append(" ")
+        line.append(visible(word), style=f"black on {colour}").append(" ")
     console = Console(highlight=False)
     console.print(line)
     ranked = sorted(words, key=lambda pair: pair[1])
     for label, sign, pairs in ((labels[1], 1, ranked[:-6:-1]), (labels[0], -1, ranked[:5])):
-        pushed = ", ".join(f"{word} {weight:+.2f}" for word, weight in pairs if sign * weight > 0)
-        console.print(f"  towards {label}: {pushed or 'nothing'}", markup=False)
+        pushed = ", ".join(f"{visible(word)} {weight:+.2f}" for word, weight in pairs if sign * weight > 0)
+        console.print(f"  towards {visible(label)}: {pushed or 'nothing'}", markup=False)
 
 
 def demonstrate() -> None:
@@ -100,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         train(recipe, flags.data, flags.output, flags.resume)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
-        test = reviews("test") if flags.data is None else labelled_file(flags.data)
+        test = load_test_data(flags.data, None if flags.all else publishing.own_data(flags.model))
         commands.evaluated(flags, lambda: evaluate(flags.model, flags.artifact, test))
 
     def run_export(flags: argparse.Namespace) -> None:

@@ -10,13 +10,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from apps.corpora import imdb
 from apps.pipeline.errors import DataError, summary
-from apps.pipeline.splits import split
+from apps.pipeline.splits import held_out, split
 
 _FILE_TYPES = {".csv": ",", ".tsv": "\t", ".jsonl": None, ".ndjson": None}  # extension: what separates the fields
 _COLUMNS = ("text", "label")
@@ -60,6 +60,15 @@ def load_data(path: Path | None, seed: int) -> tuple[LabelledTexts, LabelledText
     train, test = split(labelled_file(path), 0.1, seed)
     train, validation = split(train, 0.1, seed + 1)
     return train, validation, test, []
+
+
+def load_test_data(path: Path | None, trained: dict[str, Any] | None) -> LabelledTexts:
+    """What `evaluate` counts: IMDB's test reviews, or the texts in the file `path`; of these what `train` holds out, if
+    the model was trained on such data (`publishing.own_data`)."""
+    if path is None:
+        return reviews("test")
+    texts = labelled_file(path)
+    return texts if trained is None else held_out(texts, 0.1, trained["recipe"]["seed"])
 
 
 def reviews(part: str) -> LabelledTexts:

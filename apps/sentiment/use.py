@@ -10,8 +10,7 @@ import numpy as np
 
 from apps.pipeline import running
 from apps.pipeline.errors import DataError
-from apps.pipeline.publishing import FILES
-from apps.pipeline.vocabulary import UNKNOWN, Vocabulary, tokenize
+from apps.pipeline.vocabulary import FILE, UNKNOWN, Vocabulary, tokenize
 from apps.sentiment.model import NAME
 
 
@@ -33,12 +32,15 @@ class Answer:
 class Classifier:
     """A LiteRT file of a model's folder and the vocabulary beside it.
 
-    DataError if one is missing or damaged, or if they aren't of one model.
+    DataError if one is missing or damaged, or if they aren't of one model. Threads may share it; see `running.LiteRT`.
     """
 
     def __init__(self, folder: Path, artifact: str = "litert"):
         self.vocabulary = Vocabulary.load(folder)
-        self._run, self._path = running.load_litert(folder, artifact), folder / FILES[artifact]
+        if len(self.vocabulary.labels) != 2:
+            raise DataError(f"expected two labels in {folder / FILE}, got {len(self.vocabulary.labels)}")
+        outputs = ("logit", "probability")
+        self._run = running.LiteRT(folder, artifact, inputs={"ids": ("int32", 2)}, outputs=outputs)
 
     def classify(self, texts: str | Iterable[str], explain: bool = False) -> Answer | list[Answer]:
         """The answer to a text, or a list of the answers to several.
@@ -59,12 +61,7 @@ class Classifier:
 
     def score(self, ids: Sequence[int]) -> dict[str, float]:
         """The outputs of the model for the ids of one text, "logit" and "probability"."""
-        try:
-            outputs = self._run(ids=np.array([ids], np.int32))
-        except RuntimeError as error:  # an id that the model doesn't have
-            raise DataError(
-                f"expected the vocabulary that {self._path} was made with beside it, got another"
-            ) from error
+        outputs = self._run(ids=np.array([ids], np.int32))
         return {name: float(value[0]) for name, value in outputs.items()}
 
     def weights(self, ids: Sequence[int]) -> list[float]:
@@ -75,4 +72,4 @@ class Classifier:
 
 def load(folder: Path | str | None = None) -> Classifier:
     """The model in a folder, by default the shipped one, ready to `classify`."""
-    return Classifier(running.folder_of(NAME, folder))
+    return running.opened(NAME, folder, Classifier)

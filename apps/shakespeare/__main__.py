@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.pipeline import command_line
+from apps.corpora import tiny_shakespeare
+from apps.pipeline import command_line, publishing
+from apps.pipeline.printing import visible
 from apps.shakespeare import artifacts
 from apps.shakespeare.data import held_out, load_data
 from apps.shakespeare.evaluation import evaluate
@@ -19,6 +21,7 @@ from apps.shakespeare.symbols import LEVELS
 from apps.shakespeare.use import Author, Choice, Writer, load
 
 OFFERED = 9  # symbols to choose from by hand
+LAYOUT = "\n\t"  # control characters that belong to a text
 
 
 def train(recipe: Recipe, paths: Sequence[Path], encoding: str | None, output: Path, resume: bool) -> None:
@@ -33,21 +36,21 @@ def train(recipe: Recipe, paths: Sequence[Path], encoding: str | None, output: P
     parts = text.train, text.validation, text.test
     sizes = "{:,} symbols, {:,} to validate, {:,} to test".format(*map(len, parts))
     print(f"{sizes}; {len(text.symbols):,} ids", flush=True)
-    run = Run(NAME, recipe, text.fingerprint, output, resume)
+    run = Run(NAME, recipe, text.fingerprint, output, resume, bool(paths))
     model = build_model(len(text.symbols), recipe.units, recipe.layers, recipe.dropout)
     fitted = learn_text(model, text.train, text.validation, run)
     run.keep(model, fitted, "perplexity", "Shakespeare")
-    artifacts.write(model, text.symbols, output, run.about(artifacts.PACKAGES))
-    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, *parts[1:]), own_data=bool(paths))
+    artifacts.write(model, text.symbols, output, run.about(artifacts.PACKAGES, tiny_shakespeare.LICENCE))
+    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, *parts[1:]))
 
 
 def print_as_written(author: Author, prompt: str, length: int, choice: Choice, count: int) -> None:
     """Prints texts that begin with the prompt, each symbol when it is chosen."""
     start = author.begin(prompt)
     for row in range(count):
-        print(prompt, end="", flush=True)
+        print(visible(prompt, keep=LAYOUT), end="", flush=True)
         for symbol in start.copy().write(length, choice, row):
-            print(symbol, end="", flush=True)
+            print(visible(symbol, keep=LAYOUT), end="", flush=True)
         print("\n" if row < count - 1 else "", flush=True)
 
 
@@ -64,7 +67,7 @@ def write_by_hand(writer: Writer, prompt: str) -> None:
         try:
             answer = input(f"{text[-60:]!r} ")
         except EOFError:
-            print(f"\n\n{text}")
+            print(f"\n\n{visible(text, keep=LAYOUT)}")
             return
         place = int(answer or 1) if (answer.isascii() and answer.isdigit()) or not answer else 0
         if 1 <= place <= min(OFFERED, len(order)):
@@ -112,7 +115,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         train(commands.recipe(flags, Recipe(), **changes), flags.data, flags.encoding, flags.output, flags.resume)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
-        parts = held_out(flags.model, flags.data, flags.encoding)
+        trained = None if flags.all else publishing.own_data(flags.model)
+        parts = held_out(flags.model, flags.data, flags.encoding, trained)
         commands.evaluated(flags, lambda: evaluate(flags.model, flags.artifact, *parts))
 
     def run_export(flags: argparse.Namespace) -> None:

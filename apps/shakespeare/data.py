@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from apps.corpora import tiny_shakespeare
 from apps.pipeline.errors import DataError
+from apps.pipeline.splits import say_held_out
 from apps.pipeline.text_files import pieces_of
 from apps.shakespeare.symbols import UNKNOWN, Symbols, most_frequent, split
 from whole_files import whole
@@ -30,19 +32,38 @@ def load_data(paths: Sequence[Path], encoding: str | None, level: str, most: int
     return encode(lambda: pieces_of(paths, encoding), level, most, file)
 
 
-def held_out(folder: Path, paths: Sequence[Path], encoding: str | None) -> list[np.ndarray]:
+def held_out(
+    folder: Path, paths: Sequence[Path], encoding: str | None, trained: dict[str, Any] | None
+) -> list[np.ndarray]:
     """What `evaluate` reads, as ids of the folder's vocabulary: both halves of the last tenth of Tiny Shakespeare, or
-    the beginning of the user's own text."""
+    the user's own text from its beginning; if it is the one that the model was trained on (`publishing.own_data`), from
+    where nothing was trained on or chosen by."""
     symbols = Symbols.load(folder)
     if not paths:
         return [np.array(symbols.ids(part), np.int32) for part in tiny_shakespeare.held_out()]
     ids: list[int] = []
+    skipped = 0 if trained is None else _before_the_test(symbols, pieces_of(paths, encoding), trained["data_sha256"])
     for piece in pieces_of(paths, encoding):
-        ids += symbols.ids(piece)
+        found = symbols.ids(piece)
+        ids += found[skipped:]
+        skipped = max(0, skipped - len(found))
         if len(ids) > MOST_EVALUATED:
             print(f"measured on the first {MOST_EVALUATED:,} symbols", file=sys.stderr)
             break
     return [np.array(ids[:MOST_EVALUATED], np.int32)]
+
+
+def _before_the_test(symbols: Symbols, pieces: Iterable[str], sha256: str) -> int:
+    """How many symbols of the text come before those that nothing was chosen by; 0 if it is another text."""
+    digest, count = hashlib.sha256(), 0
+    for piece in pieces:
+        digest.update(piece.encode("utf-8"))
+        count += len(symbols.ids(piece))
+    if digest.hexdigest() != sha256:
+        return 0
+    before = (count + trained_on(count)) // 2
+    say_held_out(count - before, count, "symbols", "the last of them")
+    return before
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,10 @@ class Stepper:
                 **{name: tf.constant(value, as_tensors[name]) for name, value in inputs.items()}
             )
         else:
-            self._run = running.load_litert(folder, artifact, "step")
-            details = self._run.get_input_details()
-            self._sizes = {name: int(about["shape"][-1]) for name, about in details.items() if name != "ids"}
+            ids, outputs = {"ids": ("int32", 1)}, ("logits",)
+            self._run = running.LiteRT(folder, artifact, "step", ids, outputs)
+            shapes = {name: about["shape"] for name, about in self._run.inputs.items()}
+            self._sizes = {name: int(shape[-1]) for name, shape in shapes.items() if name != "ids"}
             self.rows = 1
 
     def zeros(self, rows: int = 1) -> States:

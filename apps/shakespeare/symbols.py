@@ -11,10 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from apps.pipeline import chinese_words
-from apps.pipeline.running import read_json
+from apps.pipeline import chinese_words, json_files, model_folder
 from apps.pipeline.text_files import CLEAN, MARK, clean
 
 FILE = "vocabulary.json"
@@ -109,14 +108,20 @@ class Symbols:
     @classmethod
     def load(cls, folder: Path) -> Symbols:
         """The symbols of a model's folder; DataError if there are none or the file is damaged."""
+        from msgspec import Struct
 
-        def build(content: dict[str, Any]) -> Symbols:
-            level, symbols = content["level"], content["symbols"]
-            if level not in LEVELS or not all(isinstance(symbol, str) for symbol in symbols):
-                raise ValueError(f"level {level!r}")
-            return cls(level, tuple(symbols[1:]))
+        class Content(Struct):
+            level: Literal[LEVELS]
+            unknown: int
+            symbols: list[str]
 
-        return read_json(folder, FILE, "a vocabulary", build)
+        content = model_folder.read_json(folder, FILE, Content, "a vocabulary")
+        symbols = content.symbols[1:]
+        distinct = len(set(symbols)) == len(symbols) > 0 and all(symbols)
+        if content.unknown != UNKNOWN or not distinct or (content.level == "char" and max(map(len, symbols)) > 1):
+            reason = f"symbols of the level {content.level!r} that aren't distinct, or another id for unknown ones"
+            raise json_files.damaged(folder / FILE, "a vocabulary", reason)
+        return cls(content.level, tuple(symbols))
 
 
 def most_frequent(found: Sequence[str], counts: Sequence[int], level: str, most: int | None) -> tuple[str, ...]:

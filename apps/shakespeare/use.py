@@ -81,7 +81,10 @@ class Writer:
 
 
 class Author:
-    """One of the files in a model's folder and the symbols beside it; DataError if one is missing or damaged."""
+    """One of the files in a model's folder and the symbols beside it; DataError if one is missing or damaged.
+
+    Threads may share it; see `running.LiteRT`. A Writer is for one thread.
+    """
 
     def __init__(self, folder: Path, artifact: str = "litert"):
         self.symbols, self._step = Symbols.load(folder), Stepper(folder, artifact)
@@ -101,4 +104,4 @@ class Author:
 
 def load(folder: Path | str | None = None) -> Author:
     """The model in a folder, by default the shipped one, ready to `write`."""
-    return Author(running.folder_of(NAME, folder))
+    return running.opened(NAME, folder, Author)

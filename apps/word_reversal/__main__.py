@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps.pipeline import command_line
+from apps.pipeline import command_line, publishing
 from apps.pipeline.errors import DataError
-from apps.word_reversal import artifacts
+from apps.pipeline.printing import visible
+from apps.word_reversal import artifacts, random_strings
 from apps.word_reversal.data import load_data, load_tests
 from apps.word_reversal.evaluation import evaluate
 from apps.word_reversal.model import FOR_PAIRS, NAME, QUICK, Recipe, build_model
@@ -31,20 +32,20 @@ def train(recipe: Recipe, data_path: Path | None, output: Path, resume: bool) ->
     data = load_data(data_path)
     if data.train is not None:
         print(f"{len(data.train):,} pairs, {len(data.validation):,} to validate", flush=True)
-    run = Run(NAME, recipe, data.fingerprint(), output, resume)
+    run = Run(NAME, recipe, data.fingerprint(), output, resume, data_path is not None)
     model = build_model(len(data.alphabet), recipe.units, recipe.dropout)
     fitted = learn_pairs(model, data, run)
     run.keep(model, fitted, "exact_accuracy", "Word reversal")
-    artifacts.write(model, data.alphabet, output, run.about(artifacts.PACKAGES))
-    run.measure(artifacts.ARTIFACTS, lambda name: evaluate(output, name, data.tests), own_data=data_path is not None)
+    artifacts.write(model, data.alphabet, output, run.about(artifacts.PACKAGES, random_strings.LICENCE))
+    run.measure(artifacts.ARTIFACTS, lambda name: evaluate(output, name, data.tests))
 
 
 def print_answer(answer: Answer) -> None:
     """A line for a word, empty if there is no answer; with a beam, a line for each candidate."""
     for candidate in answer.candidates or []:
-        print(f"{candidate['probability']:8.2%}  {candidate['reversed']}", flush=True)
+        print(f"{candidate['probability']:8.2%}  {visible(candidate['reversed'])}", flush=True)
     if answer.candidates is None:
-        print(answer.reversed or "", flush=True)
+        print(visible(answer.reversed or ""), flush=True)
 
 
 def demonstrate() -> None:
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         train(commands.recipe(flags, Recipe(), **changes), flags.data, flags.output, flags.resume)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
-        tests = load_tests(flags.data)
+        tests = load_tests(flags.data, None if flags.all else publishing.own_data(flags.model))
         commands.evaluated(flags, lambda: evaluate(flags.model, flags.artifact, tests))
 
     def run_export(flags: argparse.Namespace) -> None:

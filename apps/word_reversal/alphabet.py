@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from apps.pipeline import json_files, model_folder
 from apps.pipeline.errors import DataError
-from apps.pipeline.running import read_json
 from whole_files import write_whole
 
 PADDING, START, END = 0, 1, 2  # the first ids of every alphabet; characters start at 3
 FIRST_CHARACTER = 3
+IDS = {"padding": PADDING, "start": START, "end": END, "first character": FIRST_CHARACTER}  # as the file tells them
 FILE = "vocabulary.json"
 
 
@@ -110,7 +111,7 @@ class Alphabet:
     def save(self, folder: Path) -> None:
         """Writes vocabulary.json."""
         content = {
-            "ids": {"padding": PADDING, "start": START, "end": END, "first character": FIRST_CHARACTER},
+            "ids": IDS,
             "characters": self.characters,
             "description": self.description,
             "longest_word": self.longest_word,
@@ -121,14 +122,19 @@ class Alphabet:
     @classmethod
     def load(cls, folder: Path) -> Alphabet:
         """Reads what `save` wrote; DataError if it isn't there or damaged."""
+        from msgspec import Struct
 
-        def build(content: dict[str, Any]) -> Alphabet:
-            alphabet = cls(*(content[name] for name in ("characters", "description", "longest_word", "longest_answer")))
-            distinct = len(set(alphabet.characters)) == len(alphabet.characters)
-            if content["ids"]["first character"] != FIRST_CHARACTER or not distinct:
-                raise ValueError("the characters don't fit their ids")
-            if not all(isinstance(size, int) for size in (alphabet.longest_word, alphabet.longest_answer)):
-                raise ValueError("the lengths aren't numbers")
-            return alphabet
+        class Content(Struct):
+            ids: dict[str, int]
+            characters: str
+            description: str
+            longest_word: int
+            longest_answer: int
 
-        return read_json(folder, FILE, "an alphabet", build)
+        what = "an alphabet"
+        content = model_folder.read_json(Path(folder), FILE, Content, what)
+        distinct = len(set(content.characters)) == len(content.characters) > 0
+        if not distinct or content.ids != IDS or min(content.longest_word, content.longest_answer) < 1:
+            reason = "characters that aren't distinct, other ids, or a length of 0"
+            raise json_files.damaged(Path(folder) / FILE, what, reason)
+        return cls(content.characters, content.description, content.longest_word, content.longest_answer)

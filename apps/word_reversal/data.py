@@ -9,17 +9,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from apps.corpora import imdb
 from apps.pipeline.errors import DataError
 from apps.pipeline.publishing import digest
+from apps.pipeline.splits import say_held_out
 from apps.word_reversal.alphabet import Alphabet
 from apps.word_reversal.random_strings import CHARACTERS, DESCRIPTION, LONGEST, random_strings, side_of, uniform
 
 LONGEST_STRING = 200  # characters of one of the user's
 TESTED = 10_000  # words, and as many random strings
+TEST = 1  # the tenth of pairs that is held out
 SMALLEST_SPLIT = 100  # pairs; fewer are all learned by heart, and validated and tested on themselves
 
 Pairs = list[tuple[str, str]]
@@ -61,18 +64,20 @@ def read_pairs(path: str | Path) -> Pairs:
     return list(found)
 
 
+def _tenth(pair: tuple[str, str]) -> int:
+    """0 to 9, by the hash of what is to be translated."""
+    return int.from_bytes(hashlib.sha256(pair[0].encode()).digest()[:6]) * 10 >> 48
+
+
 def split_pairs(pairs: Pairs) -> tuple[Pairs, Pairs, Pairs]:
     """(train, validation, test): a tenth each are validation and test. The string to translate decides, so that
     the same string is never on two sides. With fewer than SMALLEST_SPLIT pairs, each of the three is all of them."""
     if len(pairs) < SMALLEST_SPLIT:
         return pairs, pairs, pairs
 
-    def tenth(word: str) -> int:
-        return int.from_bytes(hashlib.sha256(word.encode()).digest()[:6]) * 10 >> 48
-
     parts = (
-        [pair for pair in pairs if tenth(pair[0]) > 1],
-        *([pair for pair in pairs if tenth(pair[0]) == chosen] for chosen in (0, 1)),
+        [pair for pair in pairs if _tenth(pair) > 1],
+        *([pair for pair in pairs if _tenth(pair) == chosen] for chosen in (0, TEST)),
     )
     if not all(parts):
         raise DataError("expected pairs with many different first columns, got too few to hold some out for a test")
@@ -137,10 +142,16 @@ def random_tests() -> dict[str, Pairs]:
     return {f"exact match, random strings of {LONGEST} characters": backwards(strings)}
 
 
-def load_tests(path: Path | None = None) -> dict[str, Pairs]:
-    """What `evaluate` counts, by the names of the metrics: English words and random strings, or the user's pairs."""
+def load_tests(path: Path | None = None, trained: dict[str, Any] | None = None) -> dict[str, Pairs]:
+    """What `evaluate` counts, by the names of the metrics: English words and random strings, or the user's pairs; of
+    these what `train` holds out, if the model was trained on such pairs (`publishing.own_data`)."""
     if path is not None:
-        return {"exact match": read_pairs(path)}
+        pairs = read_pairs(path)
+        apart = [pair for pair in pairs if _tenth(pair) == TEST]
+        if trained is None or len(pairs) < SMALLEST_SPLIT or not apart:
+            return {"exact match": pairs}
+        say_held_out(len(apart), len(pairs), "pairs", "by the hash of the first column")
+        return {"exact match": apart}
     return {"exact match, English words": backwards(english_words(TESTED)), **random_tests()}
 
 

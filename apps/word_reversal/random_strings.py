@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 CHARACTERS = string.ascii_lowercase + string.ascii_uppercase + string.digits + "'-"
+LICENCE = "random strings, made while it trains: nobody's"
 DESCRIPTION = "the letters a to z and A to Z, digits, ' and -"
 LONGEST = 24
 _SHORTEST_APART = 3  # characters; of shorter strings there are too few to keep some apart

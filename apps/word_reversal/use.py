@@ -36,13 +36,18 @@ class Answer:
 
 
 class Translator:
-    """A LiteRT file of a model's folder and the alphabet beside it; DataError if one is missing or damaged."""
+    """A LiteRT file of a model's folder and the alphabet beside it; DataError if one is missing or damaged.
+
+    Threads may share it; see `running.LiteRT`.
+    """
 
     def __init__(self, folder: Path, artifact: str = "litert"):
         self.alphabet = Alphabet.load(folder)
         self.path = folder / FILES[artifact]
-        self._encode = running.load_litert(folder, artifact, "encode")
-        self._step = running.load_litert(folder, artifact, "step")
+        states = ("hidden", "memory")
+        self._encode = running.LiteRT(folder, artifact, "encode", {"ids": ("int32", 2)}, ("encoded", *states))
+        given = {"ids": ("int32", 2), "previous": ("int32", 1), "encoded": ("float32", 3)}
+        self._step = running.LiteRT(folder, artifact, "step", given, ("log_probabilities", "attention", *states))
 
     def reverse(self, words: str | Iterable[str], beam: int = 1) -> Answer | list[Answer]:
         """The answer to a word, or a list of the answers to several; beam: how wide the search is."""
@@ -79,4 +84,4 @@ class Translator:
 
 def load(folder: Path | str | None = None) -> Translator:
     """The model in a folder, by default the shipped one, ready to `reverse`."""
-    return Translator(running.folder_of(NAME, folder))
+    return running.opened(NAME, folder, Translator)
