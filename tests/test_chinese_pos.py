@@ -67,7 +67,7 @@ def test_8_bits_answer_where_they_are_as_good(copy):
         results["artifacts"]["litert"]["value"], results["artifacts"]["litert_int8"]["value"] = 0.96, value
         path.write_text(json.dumps(results), encoding="utf-8")
         assert chinese_pos_use.quickest(copy) == expected
-    path.write_text("{", encoding="utf-8")
+    path.unlink()
     assert chinese_pos_use.quickest(copy) == "litert"
 
 
@@ -164,7 +164,11 @@ def test_words_of_jieba_stay_and_get_our_tags(trained, capfd):
 
 
 def test_evaluate_scores_words_and_tags(trained, data, tmp_path, capfd):
-    assert run("evaluate", "--model", trained, "--data", *data, "--artifact", "litert", "--json") == 0
+    assert run("evaluate", "--model", trained, "--data", *data, "--artifact", "litert") == 0
+    told = capfd.readouterr()
+    assert "measured on the 12 of 120 texts that `train` held out, the last of them; --all" in told.err
+    assert "over 12 examples" in told.out
+    assert run("evaluate", "--model", trained, "--data", *data, "--artifact", "litert", "--json", "--all") == 0
     found = json.loads(capfd.readouterr().out)
     assert found["examples"] == 120 and list(found["scores"]) == ["litert"]
     assert found["more"]["segmentation F1"] >= found["value"] == found["scores"]["litert"]["joint"]["F1"]
@@ -214,6 +218,9 @@ def test_text_labelled_by_jieba(tmp_path, capfd):
 
 def test_a_lexicon_of_another_model_gets_a_sentence(copy):
     Lexicon.from_texts([slashed_line("我/r 爱/v")], 5, 1)[0].save(copy)
+    with pytest.raises(DataError, match=r"vocabulary\.json as it was written"):
+        chinese_pos_use.Tagger(copy)
+    (copy / "results.json").unlink()
     with pytest.raises(DataError, match=r"expected the vocabulary.json that .*model.tflite was made with"):
         chinese_pos_use.Tagger(copy).tag("我")
 

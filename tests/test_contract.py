@@ -92,12 +92,12 @@ def test_evaluate_prints_and_changes_nothing(app, trained, data, capfd):
 @every_app
 def test_evaluate_records_one_artifact(app, copy, data, capfd):
     before = publishing.read_results(copy)
-    flags = ("evaluate", "--data", data[-1], "--model", copy, "--artifact", "litert", "--record")
+    flags = ("evaluate", "--data", data[-1], "--model", copy, "--artifact", "litert", "--record", "--all")
     assert app.run(*flags) == 0
     after = publishing.read_results(copy)
     entry = after["artifacts"]["litert"]
     assert entry["examples"] != before["artifacts"]["litert"]["examples"] or app.name == "word_reversal"
-    words = f"evaluate --artifact litert --model {copy} --data {data[-1]}"
+    words = f"evaluate --artifact litert --model {copy} --all --data {data[-1]}"
     assert entry["command"] == f"python -m apps.{app.name} {words}"
     row = f"{publishing.metrics_in_words(entry)} | {entry['examples']:,} | `{entry['command']}` |"
     assert row in (copy / "README.md").read_text(encoding="utf-8")
@@ -188,7 +188,10 @@ def test_what_train_refuses(app, data, tmp_path, capfd, monkeypatch):
 def test_a_folder_that_is_damaged_or_not_whole(app, copy, data, tmp_path, capfd):
     ask = (app.verb, "--model", copy, *app.ask(data))
     assert f"got no {app.beside} there" in app.fails(capfd, app.verb, "--model", tmp_path, *app.ask(data))
-    (copy / "model.tflite").write_bytes(b"damaged")
+    for name in ("model.tflite", "model_int8.tflite"):  # one of the two answers
+        (copy / name).write_bytes(b"damaged")
+    assert ".tflite as it was written" in app.fails(capfd, *ask)
+    (copy / "results.json").unlink()  # nothing tells how it was written
     sentence = app.fails(capfd, *ask)
     assert sentence.startswith("expected a LiteRT model in ") and "got a damaged file" in sentence
     (copy / "model.tflite").unlink()

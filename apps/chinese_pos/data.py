@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +14,7 @@ from apps.corpora import peoples_daily
 from apps.pipeline import chinese_words
 from apps.pipeline.errors import DataError
 from apps.pipeline.splits import say_held_out
-from apps.pipeline.text_files import encoding_of, opened
+from apps.pipeline.text_files import encoding_of, opened_text
 
 VALIDATION, TEST = (0.875, 0.9), (0.9, 1.0)  # the parts of the texts, in order; those before are to train with
 FEWEST = 40  # texts, so that one is there to validate with
@@ -95,7 +92,7 @@ def load_test_data(
     """What `evaluate` counts: the People's Daily's test lines, or the user's texts; of these what `train` holds out, if
     they are those that the model was trained on (`publishing.own_data`)."""
     if path is None:
-        return load_data(None)[2]
+        return load_data(None, label_with, tags)[2]
     texts = load_texts(path, label_with, tags)
     if trained is not None and len(texts) >= FEWEST:
         learnt, _, test = split_in_order(texts)
@@ -200,16 +197,12 @@ def lines_of(path: Path) -> Iterator[str]:
     encoding, read = "", 0
     try:
         encoding = encoding_of(path)
-        with io.TextIOWrapper(opened(path), encoding) as file:
+        with opened_text(path, encoding) as file:
             for line in file:
                 read += 1
                 yield line.removesuffix("\n")
     except UnicodeDecodeError as error:
         byte = f"0x{error.object[error.start]:02x}"
         raise DataError(f"{path}, after line {read}: expected text in {encoding}, got the byte {byte}") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise DataError(f"expected a whole file in {path}, got one that gzip can't read") from None
     except FileNotFoundError:
         raise DataError(f"expected a file with tagged words, got {path}, which doesn't exist") from None
-    except IsADirectoryError:
-        raise DataError(f"expected a file with tagged words, got {path}, which is a folder") from None

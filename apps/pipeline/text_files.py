@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import gzip
 import io
 import re
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from apps.pipeline.errors import DataError, summary
+from apps.pipeline.errors import DataError
 
 PIECE = 1 << 20  # characters in memory at once
 LONGEST_WORD = 16 << 20  # characters without a space or the end of a line that are in memory at once
@@ -48,11 +49,23 @@ def clean(text: str) -> str:
     return text
 
 
-def opened(path: Path) -> BinaryIO:
-    """A file to be read, bytes; what gzip compressed is unpacked."""
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to be read, bytes; what gzip compressed is unpacked. DataError if that fails meanwhile."""
     with open(path, "rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
-    return (gzip.open if compressed else open)(path, "rb")
+    try:
+        with (gzip.open if compressed else open)(path, "rb") as file:
+            yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError(f"expected a whole file in {path}, got one that gzip can't read") from None
+
+
+@contextlib.contextmanager
+def opened_text(path: Path, encoding: str) -> Iterator[io.TextIOBase]:
+    """`opened`, as text; LookupError: there is no such encoding."""
+    with opened(path) as file, io.TextIOWrapper(file, encoding) as text:
+        yield text
 
 
 def encoding_of(path: Path) -> str:
@@ -64,9 +77,7 @@ def encoding_of(path: Path) -> str:
         with opened(path) as file:
             sample = file.read(_SAMPLE)
     except IsADirectoryError:
-        raise DataError(f"expected a text file, got the folder {path}: name the files in it") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"expected a whole .gz file in {path}, got {summary(error)}") from None
+        raise DataError(f"expected a text file, got {path}, which is a folder: name the files in it") from None
     if kind := next((kind for start, kind in _NO_TEXTS.items() if sample.startswith(start)), None):
         raise DataError(f"expected a text in {path}, got {kind}: save what is in it as plain text")
     encoding = _encoding_of(sample)
@@ -121,15 +132,13 @@ def pieces_of(paths: Sequence[Path], encoding: str | None) -> Iterator[str]:
     for path in paths:
         chosen = encoding or encoding_of(path)
         try:
-            with io.TextIOWrapper(opened(path), encoding=chosen) as file:
+            with opened_text(path, chosen) as file:
                 yield from _pieces(file)
         except LookupError:
             raise DataError(f"expected the name of an encoding, such as gb18030, got {chosen!r}") from None
         except UnicodeError as error:
             place = f" at byte {error.start:,}" if isinstance(error, UnicodeDecodeError) else ""
             raise DataError(f"expected {chosen} in {path}, got something else{place}: name one by --encoding") from None
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(f"expected a whole .gz file in {path}, got {summary(error)}") from None
 
 
 def _pieces(file: io.TextIOBase) -> Iterator[str]:
