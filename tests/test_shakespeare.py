@@ -175,7 +175,7 @@ def test_another_vocabulary_is_noticed(trained, tmp_path, capfd, symbols):
     (tmp_path / "model.tflite").write_bytes((trained / "model.tflite").read_bytes())
     Symbols("char", tuple(symbols)).save(tmp_path)
     sentence = fails(capfd, "generate", "--model", tmp_path, "--prompt", symbols[-1])
-    assert "was made with beside it, got another" in sentence
+    assert "was made with beside it, got " in sentence
 
 
 def test_resume_refuses_another_text(copy, data, capfd):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -16,7 +17,7 @@ import numpy as np
 from apps.corpora import mnist
 from apps.mnist_rows.pictures import BOX, EXTENSIONS, SIZE, prepare, read_picture
 from apps.pipeline.errors import DataError, summary
-from apps.pipeline.splits import held_out, split
+from apps.pipeline.splits import say_held_out, split
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,24 +66,33 @@ def load_data(path: Path | None, seed: int) -> tuple[LabelledPictures, LabelledP
     A twelfth of the training pictures is validation, as 5,000 are of MNIST's 60,000. Without test pictures of
     their own, a tenth of all are held out.
     """
-    if path is None:
-        train, test = digits("train"), digits("test")
-    else:
-        train, test = own_pictures(path)
-        if test is None:
-            train, test = split(train, 0.1, seed + 1)
+    return divided(*((digits("train"), digits("test")) if path is None else own_pictures(path)), seed)
+
+
+def divided(
+    train: LabelledPictures, test: LabelledPictures | None, seed: int
+) -> tuple[LabelledPictures, LabelledPictures, LabelledPictures]:
+    """Train, validation and test of pictures of which those for tests may be apart."""
+    if test is None:
+        train, test = split(train, 0.1, seed + 1)
     return *split(train, 1 / 12, seed), test
 
 
-def load_test_data(path: Path | None, trained: dict[str, Any] | None) -> LabelledPictures:
+def load_test_data(path: Path | None, trained: dict[str, Any] | None = None) -> LabelledPictures:
     """What `evaluate` counts: MNIST's test pictures, or the user's own, all that aren't apart as training pictures; of
-    these what `train` holds out, if the model was trained on such data (`publishing.own_data`)."""
+    these what `train` holds out, if they are those that the model was trained on (`publishing.own_data`)."""
     if path is None:
         return digits("test")
     everything, test = own_pictures(path)
     if test is not None:
         return test
-    return everything if trained is None else held_out(everything, 0.1, trained["recipe"]["seed"] + 1)
+    if trained is not None:
+        with contextlib.suppress(DataError):  # too few to be split: they aren't what was trained on
+            train, _, apart = divided(everything, None, trained["recipe"]["seed"])
+            if train.fingerprint() == trained["data_sha256"]:
+                say_held_out(len(apart), len(everything), everything.kind, "by the hash of each")
+                return apart
+    return everything
 
 
 def digits(part: str) -> LabelledPictures:

@@ -116,7 +116,7 @@ class Run:
         own_data: whether that is the user's. `evaluate` on it leaves out what was trained on.
     """
 
-    def __init__(self, app: str, recipe: Recipe, data: str, output: Path, resume: bool, own_data: bool):
+    def __init__(self, app: str, recipe: Recipe, data: str, output: Path, resume: bool, own_data: bool = False):
         self.app, self.recipe, self.data, self.output, self.resume = app, recipe, data, output, resume
         self.own_data = own_data
         self.folder = output / "training"

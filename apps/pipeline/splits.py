@@ -38,7 +38,13 @@ def split(data: Labelled, fraction: float, seed: int = 0) -> tuple[Labelled, Lab
     Raises:
         DataError: a side would lack a label.
     """
-    apart = _sides(data, fraction, seed)
+    if not 0 < fraction < 1:
+        raise ValueError(f"expected a fraction between 0 and 1, got {fraction}")
+
+    def position(key: str) -> float:
+        return int.from_bytes(hashlib.sha256(json.dumps([seed, key]).encode()).digest()[:6]) / 2**48
+
+    apart = np.array([position(key) < fraction for key in data.identities()], bool)
     for chosen in (~apart, apart):
         counts = np.bincount(data.labels[chosen], minlength=len(data.names))
         if not counts.all():
@@ -50,32 +56,7 @@ def split(data: Labelled, fraction: float, seed: int = 0) -> tuple[Labelled, Lab
     return data.part(~apart), data.part(apart)
 
 
-def held_out(data: Labelled, fraction: float, seed: int = 0) -> Labelled:
-    """The second part of `split`, of data that needn't be all that was split; it says how much that is.
-
-    DataError if there is nothing in it.
-    """
-    apart = _sides(data, fraction, seed)
-    if not apart.any():
-        raise DataError(
-            f"expected {data.kind} that the model wasn't trained on, got none among {len(data):,}: --all measures all"
-        )
-    say_held_out(int(apart.sum()), len(data), data.kind, "by the hash of each")
-    return data.part(apart)
-
-
 def say_held_out(count: int, of: int, kind: str, how: str) -> None:
     """Says what `evaluate` measures of the data that a model was trained on."""
     told = f"measured on the {count:,} of {of:,} {kind} that `train` held out, {how}; --all measures all"
     print(told, file=sys.stderr, flush=True)
-
-
-def _sides(data: LabelledData, fraction: float, seed: int) -> np.ndarray:
-    """Whether each example is held out, bool (examples,)."""
-    if not 0 < fraction < 1:
-        raise ValueError(f"expected a fraction between 0 and 1, got {fraction}")
-
-    def position(key: str) -> float:
-        return int.from_bytes(hashlib.sha256(json.dumps([seed, key]).encode()).digest()[:6]) / 2**48
-
-    return np.array([position(key) < fraction for key in data.identities()], bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import hashlib
@@ -16,7 +17,7 @@ import numpy as np
 
 from apps.corpora import imdb
 from apps.pipeline.errors import DataError, summary
-from apps.pipeline.splits import held_out, split
+from apps.pipeline.splits import say_held_out, split
 
 _FILE_TYPES = {".csv": ",", ".tsv": "\t", ".jsonl": None, ".ndjson": None}  # extension: what separates the fields
 _COLUMNS = ("text", "label")
@@ -62,13 +63,19 @@ def load_data(path: Path | None, seed: int) -> tuple[LabelledTexts, LabelledText
     return train, validation, test, []
 
 
-def load_test_data(path: Path | None, trained: dict[str, Any] | None) -> LabelledTexts:
+def load_test_data(path: Path | None, trained: dict[str, Any] | None = None) -> LabelledTexts:
     """What `evaluate` counts: IMDB's test reviews, or the texts in the file `path`; of these what `train` holds out, if
-    the model was trained on such data (`publishing.own_data`)."""
+    they are those that the model was trained on (`publishing.own_data`)."""
     if path is None:
         return reviews("test")
     texts = labelled_file(path)
-    return texts if trained is None else held_out(texts, 0.1, trained["recipe"]["seed"])
+    if trained is not None:
+        with contextlib.suppress(DataError):  # too few to be split: they aren't what was trained on
+            train, _, test, _ = load_data(path, trained["recipe"]["seed"])
+            if train.fingerprint() == trained["data_sha256"]:
+                say_held_out(len(test), len(texts), texts.kind, "by the hash of each")
+                return test
+    return texts
 
 
 def reviews(part: str) -> LabelledTexts:
