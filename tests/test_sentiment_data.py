@@ -381,7 +381,11 @@ BROKEN = {
     ),
     "NUL": ("a.jsonl", OBJECT.encode() + b"\0", ", line 2: expected text in UTF-8, got a NUL byte"),
     "not gzip": ("a.csv.gz", CSV, "expected a file that can be read, got BadGzipFile"),
-    "half a gzip": ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)[:-20], "expected a file that can be read, got EOFError"),
+    "half a gzip": (
+        "a.csv.gz",
+        gzip.compress(CSV.encode(), mtime=0)[:-20],
+        "expected a file that can be read, got EOFError",
+    ),
     "extension": (
         "a.txt",
         CSV,
