@@ -79,6 +79,12 @@ def write_steps(array: tf.TensorArray, start: int | tf.Tensor, steps: tf.Tensor)
     return array
 
 
+def read(array: tf.TensorArray | tf.Tensor, number: tf.Tensor, dtype: tf.DType, shape: tuple) -> tf.Tensor:
+    """A part of an array, or of the tensor that an array is in a graph."""
+    array = array if isinstance(array, tf.TensorArray) else tf.TensorArray(dtype, flow=array)
+    return tf.ensure_shape(array.read(number), shape)
+
+
 def choose(mask: tf.Tensor | None, new: Tensors, old: Tensors) -> Tensors:
     """`new` where the mask `(batch,)` is True, and `old` elsewhere."""
     if mask is None:
@@ -91,31 +97,29 @@ class Passes:
     """The pass forward and the pass back of one formula.
 
     A list of arguments: inputs `(time, batch, features)`, what the formula is made with after its activation, initial
-    states. A list of results: hidden states `(time, batch, units)`, if all outputs are asked for, and last states.
+    states, and if it is `masked`, a bool mask `(time, batch)`, False where a step keeps the states.
+    A list of results: hidden states `(time, batch, units)`, if all outputs are asked for, and last states.
 
-    mask: bool `(time, batch)`, False where a step keeps the states.
     as_one_block: the whole sequence is the last block.
     """
 
     formula: type[Formula]
     activation: Callable
-    mask: tf.Tensor | None
+    masked: bool
     return_all_outputs: bool
     as_one_block: bool = False
 
-    def forward(
-        self, arguments: Sequence[tf.Tensor], save: bool = True
-    ) -> tuple[Tensors, tuple[list[tf.TensorArray], Tensors]]:
-        """The results; for the pass back, if it is to `save`, arrays of what every full block saved, and what the last
-        one did."""
-        inputs, formula, states = self.taken_apart(arguments)
+    def forward(self, arguments: Sequence[tf.Tensor], save: bool = True) -> tuple[Tensors, list]:
+        """The results; for the pass back, if it is to `save`, arrays of what every full block saved, which in a graph
+        are the tensors that they are there, and behind them what the last one did."""
+        inputs, formula, states, mask = self.taken_apart(arguments)
         batch, units = inputs.shape[1], formula.units
         blocks, *last_one = self.blocks(inputs)
         several = tf.is_tensor(blocks) or blocks > 0
         widths = formula.saved_widths if save else [1] * self.return_all_outputs
 
         def block(number, states, steps, loop):
-            parts = [cut(sequence, number * STEPS, steps) for sequence in (inputs, self.mask)]
+            parts = [cut(sequence, number * STEPS, steps) for sequence in (inputs, mask)]
             new, saved = forward_block(formula, *parts, states, loop, widths)
             return new, [*saved, *states] if save else saved
 
@@ -131,31 +135,32 @@ class Passes:
 
         arrays, hidden = [], tf.TensorArray(inputs.dtype, size_of(inputs), element_shape=(batch, units))
         if several:
-            shapes = [(STEPS, batch, units * width) for width in widths] + [(batch, units)] * formula.states
-            shapes = shapes if save else []
+            shapes = formula.saved_shapes(STEPS, batch) if save else []
             arrays = [tf.TensorArray(inputs.dtype, blocks, element_shape=s, clear_after_read=False) for s in shapes]
             states, hidden, arrays = repeated(body, blocks, states, hidden, arrays)
         states, last = block(blocks, states, *last_one)
         if self.return_all_outputs:
             hidden = write_steps(hidden, blocks * STEPS, last[0]).stack() if several else last[0]
-        return ([hidden, *states] if self.return_all_outputs else states), (arrays, last)
+        arrays = arrays if tf.executing_eagerly() else [array.flow for array in arrays]
+        return ([hidden, *states] if self.return_all_outputs else states), [*arrays, *last]
 
-    def backward(self, arguments: Sequence[tf.Tensor], of_results: Sequence[tf.Tensor], saved) -> Tensors:
-        """The gradients of the arguments from those of the results and what the pass forward saved."""
-        inputs, formula, _ = self.taken_apart(arguments)
+    def backward(self, arguments: Sequence[tf.Tensor], of_results: Sequence[tf.Tensor], saved: list) -> Tensors:
+        """The gradients of the arguments but the mask from those of the results and what the pass forward saved."""
+        inputs, formula, _, mask = self.taken_apart(arguments)
         formula.transpose()
         of_hidden, *of_states = of_results if self.return_all_outputs else [None, *of_results]
         blocks, *last_one = self.blocks(inputs)
-        arrays, last = saved
+        shapes = formula.saved_shapes(STEPS, inputs.shape[1])
+        arrays, last = saved[: -len(shapes)], saved[-len(shapes) :]
 
         def block(number, of_states, saved, steps, loop):
-            parts = [cut(sequence, number * STEPS, steps) for sequence in (inputs, self.mask, of_hidden)]
+            parts = [cut(sequence, number * STEPS, steps) for sequence in (inputs, mask, of_hidden)]
             saved, first = saved[: -formula.states], saved[-formula.states :]
             return backward_block(formula, *parts, saved, first, of_states, loop)
 
         def body(count, of_states, of_weights, of_inputs):
             number = blocks - 1 - count
-            before = [array.read(number) for array in arrays]
+            before = [read(array, number, inputs.dtype, shape) for array, shape in zip(arrays, shapes, strict=True)]
             of_states, new, more = block(number, of_states, before, STEPS, unrolled)
             of_weights = [total + part for total, part in zip(of_weights, more, strict=True)]
             return count + 1, of_states, of_weights, write_steps(of_inputs, number * STEPS, new)
@@ -170,20 +175,26 @@ class Passes:
 
     def plain(self, arguments: Sequence[tf.Tensor]) -> Tensors:
         """The results, by a loop that saves nothing and that TensorFlow can differentiate, again and again."""
-        inputs, formula, states = self.taken_apart(arguments)
+        inputs, formula, states, mask = self.taken_apart(arguments)
 
         def step(projected, *mask_and_states):
             *mask, states = mask_and_states
             return choose(*mask or [None], formula.forward(projected, states)[0], states)
 
-        sequences = [formula.project(inputs), *([] if self.mask is None else [self.mask])]
+        sequences = [formula.project(inputs), *([] if mask is None else [mask])]
         states, hidden = while_loop(step, sequences, states, False, self.return_all_outputs)
         return [hidden, *states] if self.return_all_outputs else states
 
-    def taken_apart(self, arguments: Sequence[tf.Tensor]) -> tuple[tf.Tensor, Formula, Tensors]:
-        """Inputs, the formula with its weights, initial states."""
+    def differentiable(self, arguments: Sequence[tf.Tensor]) -> Tensors:
+        """All but the mask."""
+        return list(arguments[: len(arguments) - self.masked])
+
+    def taken_apart(self, arguments: Sequence[tf.Tensor]) -> tuple[tf.Tensor, Formula, Tensors, tf.Tensor | None]:
+        """Inputs, the formula with its weights, initial states, mask."""
+        mask = arguments[-1] if self.masked else None
+        arguments = self.differentiable(arguments)
         inputs, *weights = arguments[: -self.formula.states]
-        return inputs, self.formula(self.activation, *weights), list(arguments[-self.formula.states :])
+        return inputs, self.formula(self.activation, *weights), arguments[-self.formula.states :], mask
 
     def blocks(self, inputs: tf.Tensor) -> tuple[int | tf.Tensor, int | None, Callable]:
         """The number of full blocks before the last one; the steps of the last one if known, and the loop over them."""

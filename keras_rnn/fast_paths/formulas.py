@@ -70,6 +70,10 @@ class Formula:
         self.kernel_transposed = tf.transpose(self.kernel)
         self.recurrent_transposed = tf.transpose(self.recurrent_kernel)
 
+    def saved_shapes(self, steps: int, batch: int | None) -> list[tuple[int | None, ...]]:
+        """Of what a block of `steps` leaves for the way back: what `forward` saves, and the states before the block."""
+        return [(steps, batch, self.units * width) for width in self.saved_widths] + [(batch, self.units)] * self.states
+
     def project(self, inputs: tf.Tensor) -> tf.Tensor:
         """inputs·kernel + bias, of a block."""
         projected = tf.matmul(flat(inputs), self.kernel) + self.bias

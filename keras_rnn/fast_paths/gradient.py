@@ -19,13 +19,16 @@ that loop.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import tensorflow as tf
 
 from keras_rnn.cells import RecurrentCell
+from keras_rnn.fast_paths import shared
 from keras_rnn.fast_paths.blocks import Passes
 from keras_rnn.fast_paths.formulas import Tensors, formula_of
+from keras_rnn.fast_paths.own_gradient import derived, followed, in_forward_mode, vjp, with_own_gradient
 
 XLA_NUMBERS = 2048  # batch * units up to which XLA is the faster way to train
 XLA_NUMBERS_OF_INFERENCE = 512  # and to infer
@@ -62,13 +65,9 @@ def run(
     if go_backwards:
         inputs = tf.reverse(inputs, [0])
         mask = None if mask is None else tf.reverse(mask, [0])
-    known = None not in inputs.shape[:2] and not tf.executing_eagerly()
-    small = (
-        known and not plain and inputs.shape[1] * cell.units <= (XLA_NUMBERS if by_hand else XLA_NUMBERS_OF_INFERENCE)
-    )
-    passes = Passes(formula_of(cell), cell.activation, mask, return_all_outputs, as_one_block=small)
-    arguments = [inputs, *biases_together(**weights), *initial_states]
-    results = with_gradient(passes, arguments, by_hand) if by_hand or (known and not plain) else passes.plain(arguments)
+    passes = Passes(formula_of(cell), cell.activation, mask is not None, return_all_outputs)
+    arguments = [inputs, *biases_together(**weights), *initial_states, *([] if mask is None else [mask])]
+    results = passes.plain(arguments) if plain else by_the_fastest(passes, arguments, by_hand)
     hidden, states = (results[0], results[1:]) if return_all_outputs else (None, results)
     if mask is None:
         return states[0], hidden, states
@@ -78,6 +77,23 @@ def run(
     seen_last = tf.reduce_any(seen[-1:], 0)  # of no steps, none
     last = tf.where(tf.expand_dims(seen_last, -1), states[0], before)
     return last, tf.where(tf.expand_dims(seen, -1), hidden, before) if return_all_outputs else None, states
+
+
+def by_the_fastest(passes: Passes, arguments: Tensors, by_hand: bool) -> Tensors:
+    """The results of `passes`, by what is the fastest way for arguments of these shapes."""
+    inputs = arguments[0]
+    if tf.executing_eagerly():
+        by_hand = by_hand and not in_forward_mode(arguments)
+        return with_gradient(passes, arguments) if by_hand else passes.plain(arguments)
+    if None in inputs.shape[:2] or not shared.is_one_of_few(passes, arguments):
+        if not by_hand:
+            return passes.plain(arguments)
+        return with_gradient(passes, arguments, ways=shared.of_any_shape(passes, arguments))
+    if inputs.shape[1] * arguments[3].shape[0] <= (XLA_NUMBERS if by_hand else XLA_NUMBERS_OF_INFERENCE):
+        whole = replace(passes, as_one_block=True)
+        if ways := shared.compiled(whole, arguments):
+            return with_gradient(whole, arguments, by_hand, ways)
+    return with_gradient(passes, arguments, by_hand)
 
 
 def biases_together(kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor | None) -> Tensors:
@@ -91,43 +107,36 @@ def biases_together(kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Ten
     return [kernel, bias[0] + tf.concat([*gates, tf.zeros_like(candidate)], 0), recurrent_kernel, candidate]
 
 
-def with_gradient(passes: Passes, arguments: Tensors, save: bool = True) -> Tensors:
-    """The results of `passes` for its differentiable arguments, with their gradient by hand, for which everything is
-    there if `save`, and is computed otherwise."""
-    forward, backward = passes.forward, passes.backward
-    if passes.as_one_block:
-        forward, backward = (tf.function(way, jit_compile=True, autograph=False) for way in (forward, backward))
+def with_gradient(
+    passes: Passes, arguments: Tensors, save: bool = True, ways: tuple[Callable, Callable] | None = None
+) -> Tensors:
+    """The results of `passes` for its arguments, with their gradient by hand, for which everything is there if `save`,
+    and is computed otherwise. `ways` are functions that do what passes.forward and passes.backward do."""
+    forward, backward = ways or (passes.forward, passes.backward)
 
-    def unrecorded(tensors):  # by an outer tape, which would want a gradient from inside of what XLA compiled
-        return [tf.stop_gradient(tensor) for tensor in tensors]
+    def plain(sources, mask):
+        return passes.plain([*sources, *mask])
 
-    @tf.custom_gradient
-    def results(*arguments):
-        values, saved = forward(unrecorded(arguments), save)
+    def gradient(sources, mask, saved, of_results):
+        split = len(sources)
 
-        def gradient(*of_results):
-            kept = saved if save else forward(unrecorded(arguments))[1]
+        def first(both, mask):
+            return vjp(plain, both[:split], mask, both[split:])
 
-            @tf.custom_gradient
-            def derivative(*both):
-                first = backward(unrecorded(arguments), unrecorded(of_results), kept)
-                return first, lambda *upstream: second_derivative(passes, len(arguments), both, upstream)
+        def second(both, mask, _, upstream):
+            split = len(both)
+            return derived(lambda all_, mask: vjp(first, all_[:split], mask, all_[split:]), [*both, *upstream], mask)
 
-            return derivative(*arguments, *of_results)
+        def by_hand(_, mask):
+            arguments = [*sources, *mask]
+            return backward(arguments, of_results, saved if save else forward(arguments, True)[1]), []
 
-        return values, gradient
+        both = [*sources, *of_results]
+        if followed(both):  # by an outer tape: what it is to derive is TensorFlow's all the way
+            return first(both, mask)
+        return with_own_gradient(by_hand, second, first, both, mask)
 
-    return results(*arguments)
-
-
-def second_derivative(passes: Passes, count: int, both: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]) -> Tensors:
-    """The gradient of the gradient by `both`, the first `count` of which are arguments, the others the gradients of
-    the results."""
-    arguments, of_results = both[:count], both[count:]
-    with tf.GradientTape() as second:
-        second.watch(both)
-        with tf.GradientTape() as first:
-            first.watch(arguments)
-            values = passes.plain(arguments)
-        derivative = first.gradient(values, arguments, of_results, tf.UnconnectedGradients.ZERO)
-    return second.gradient(derivative, both, upstream, tf.UnconnectedGradients.ZERO)
+    split = len(arguments) - passes.masked
+    return with_own_gradient(
+        lambda sources, mask: forward([*sources, *mask], save), gradient, plain, arguments[:split], arguments[split:]
+    )

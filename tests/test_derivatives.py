@@ -1,0 +1,235 @@
+"""Derivatives of every order and kind, and layers inside of TensorFlow's control flow, against Keras's twin.
+
+All reduce to two numbers of one loss by inputs and weights: its gradient, and that of the gradient in one direction.
+"""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from layer_table import MASK, ROWS, Row, random_inputs
+
+from keras_rnn.fast_paths import blocks, gradient
+
+# Without chance, and without what TensorFlow itself has no second derivative of.
+SMOOTH = [row for row in ROWS if not {"seed", "stateful"} & row.options.keys() and "softsign" not in str(row)]
+BASE = [
+    Row("SimpleRNN", {"return_sequences": True}),
+    Row("LSTM", {"return_sequences": True, "go_backwards": True}),
+    Row("GRU", {}),
+]
+
+
+@pytest.fixture(autouse=True)
+def short_blocks(monkeypatch):
+    """So that four steps are two blocks, and XLA compiles only where a test says so."""
+    monkeypatch.setattr(blocks, "STEPS", 2)
+    monkeypatch.setattr(gradient, "XLA_NUMBERS", 0)
+    monkeypatch.setattr(gradient, "XLA_NUMBERS_OF_INFERENCE", 0)
+
+
+def sources_of(layer):
+    return [weight.value for weight in layer.trainable_weights]
+
+
+def directions(tensors):
+    """A direction for each: other numbers in every place."""
+    return [tf.sin(2.3 * tf.reshape(tf.range(tf.size(t), dtype=tf.float32), tf.shape(t)) + 1) for t in tensors]
+
+
+def loss_of(outputs):
+    return tf.reduce_sum(directions([outputs])[0] * (outputs + tf.square(outputs)))
+
+
+def slopes(call, layer, x):
+    """Gradients of the loss by x and the weights."""
+    sources = sources_of(layer)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = loss_of(call(x))
+    return tape.gradient(loss, [x, *sources], unconnected_gradients="zero")
+
+
+def called(layer, mask=None, training=True):
+    return lambda x: layer(x, mask=mask, training=training)
+
+
+def backward(call, layer, x):
+    return slopes(call, layer, x)
+
+
+def forward(call, layer, x):
+    with tf.autodiff.ForwardAccumulator([x, *sources_of(layer)], directions([x, *sources_of(layer)])) as accumulator:
+        loss = loss_of(call(x))
+    return [accumulator.jvp(loss)]
+
+
+def in_direction(call, layer, x):
+    """Of `forward`: what the gradients say."""
+    tensors = [x, *sources_of(layer)]
+    pairs = zip(slopes(call, layer, x), directions(tensors), strict=True)
+    return [tf.add_n([tf.reduce_sum(slope * way) for slope, way in pairs])]
+
+
+def backward_over_backward(call, layer, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        slope = in_direction(call, layer, x)
+    return tape.gradient(slope, [x, *sources_of(layer)], unconnected_gradients="zero")
+
+
+def forward_over_backward(call, layer, x):
+    with tf.autodiff.ForwardAccumulator([x, *sources_of(layer)], directions([x, *sources_of(layer)])) as accumulator:
+        first = slopes(call, layer, x)
+    return accumulator.jvp(first, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def backward_over_forward(call, layer, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        slope = forward(call, layer, x)
+    return tape.gradient(slope, [x, *sources_of(layer)], unconnected_gradients="zero")
+
+
+def persistent(call, layer, x):
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        loss = loss_of(call(x))
+    first = tape.gradient(loss, x)
+    return [first, *tape.gradient(loss, sources_of(layer), unconnected_gradients="zero")]
+
+
+def recomputed(call, layer, x):
+    return slopes(tf.recompute_grad(call), layer, x)
+
+
+def assert_close(got, expected):
+    for a, b in zip(got, expected, strict=True):
+        size = max(1e-3, float(np.abs(b).max()))
+        np.testing.assert_allclose(np.asarray(a) / size, np.asarray(b) / size, atol=2e-5, rtol=0)
+
+
+# Of each: what it is to give, by Keras's twin in eager mode.
+KINDS = {
+    backward: backward,
+    persistent: backward,
+    recomputed: backward,
+    forward: in_direction,
+    backward_over_backward: backward_over_backward,
+    forward_over_backward: backward_over_backward,
+    backward_over_forward: backward_over_backward,
+}
+every_base = pytest.mark.parametrize("row", BASE, ids=str)
+
+
+def inputs():
+    return tf.constant(random_inputs())
+
+
+def in_graph(kind, call, layer, x):
+    return tf.function(lambda x: kind(call, layer, x), autograph=False)(x)
+
+
+def of_graph(kind, call, layer, x):
+    """The layer in a graph of its own, the derivative from outside."""
+    return kind(tf.function(call, autograph=False), layer, x)
+
+
+# Reverse mode of every row is compared in test_layers.
+EAGER = [(row, kind) for row in SMOOTH for kind in KINDS if row in BASE or kind in (forward, forward_over_backward)]
+
+
+@pytest.mark.parametrize(("row", "kind"), EAGER, ids=lambda value: getattr(value, "__name__", str(value)))
+def test_every_layer_in_eager_mode(row, kind):
+    ours, twin = row.pair()
+    mask = tf.constant(MASK)
+    assert_close(kind(called(ours, mask), ours, inputs()), KINDS[kind](called(twin, mask), twin, inputs()))
+
+
+IN_GRAPHS = [
+    *((in_graph, kind) for kind in KINDS),
+    *((of_graph, kind) for kind in (backward, persistent, recomputed, forward, backward_over_backward)),
+]
+
+
+@pytest.mark.parametrize(("way", "kind"), IN_GRAPHS, ids=lambda function: function.__name__)
+@every_base
+def test_every_kind_in_a_graph(row, way, kind):
+    ours, twin = row.pair()
+    mask = tf.constant(MASK)
+    assert_close(way(kind, called(ours, mask), ours, inputs()), KINDS[kind](called(twin, mask), twin, inputs()))
+
+
+@pytest.mark.parametrize(
+    ("way", "kind"),
+    [(of_graph, backward_over_forward), (of_graph, forward_over_backward)],
+    ids=lambda function: function.__name__,
+)
+def test_what_tensorflow_cannot_derive_in_a_graph_fails(way, kind):
+    """As with Keras's layers, by an error of TensorFlow's: what must not come is a number."""
+    for layer in BASE[0].pair():
+        with pytest.raises(TypeError, match=r"variant.* is not compatible"):
+            way(kind, called(layer), layer, inputs())
+
+
+def twice(call):
+    """What all of the following compute, with the layer called once or more inside of them."""
+    return lambda x: call(x) + call(2 * x)
+
+
+def in_cond(call):
+    def one(x):
+        return tf.cond(tf.reduce_max(x) < 100, lambda: call(x), lambda: 3 * call(x))
+
+    return lambda x: one(x) + one(2 * x)
+
+
+def in_switch_case(call):
+    def one(x, index):
+        return tf.switch_case(index, [lambda: 0 * call(x), lambda: call(x), lambda: call(2 * x)])
+
+    return lambda x: one(x, tf.rank(x) - 2) + one(x, tf.rank(x) - 1)
+
+
+def in_while_loop(call):
+    def looped(x):
+        def body(count, total):
+            return count + 1, total + call(tf.cast(count, x.dtype) * x)
+
+        return tf.while_loop(lambda count, _: count < 3, body, (tf.constant(1), tf.zeros_like(call(x))))[1]
+
+    return looped
+
+
+def in_a_loop_with_if(call):
+    def looped(x):
+        total = tf.zeros_like(call(x))
+        for count in tf.range(4):
+            if count == 1:
+                total += call(x)
+            elif count == 2:
+                total += call(2 * x)
+        return total
+
+    return tf.function(looped)  # with AutoGraph
+
+
+def in_map_fn(call):
+    return lambda x: tf.reduce_sum(tf.map_fn(call, tf.stack([x, 2 * x])), 0)
+
+
+def in_vectorized_map(call):
+    return lambda x: tf.reduce_sum(tf.vectorized_map(call, tf.stack([x, 2 * x])), 0)
+
+
+AROUND = [in_cond, in_switch_case, in_while_loop, in_a_loop_with_if, in_map_fn]
+# TensorFlow refuses to vectorize a masked loop.
+CONTROL_FLOW = [(around, masked) for around in AROUND for masked in (False, True)] + [(in_vectorized_map, False)]
+
+
+@pytest.mark.parametrize(("around", "masked"), CONTROL_FLOW, ids=lambda value: getattr(value, "__name__", str(value)))
+@every_base
+def test_gradient_of_control_flow(row, around, masked):
+    ours, twin = row.pair()
+    mask = tf.constant(MASK) if masked else None
+    got = in_graph(backward, around(called(ours, mask)), ours, inputs())
+    assert_close(got, backward(twice(called(twin, mask)), twin, inputs()))
