@@ -215,7 +215,7 @@ def by_hand(layer, shape, monkeypatch, training=True):
     """Whether a graph of `layer` has the loops with a gradient by hand, and whether XLA compiles any of it."""
     taken = []
     original = gradient.with_gradient
-    monkeypatch.setattr(gradient, "with_gradient", lambda *arguments: taken.append(1) or original(*arguments))
+    monkeypatch.setattr(gradient, "with_gradient", lambda *a, **options: taken.append(1) or original(*a, **options))
     function = tf.function(lambda inputs: layer(inputs, training=training), autograph=False)
     graph = function.get_concrete_function(tf.TensorSpec(shape)).graph.as_graph_def()
     return bool(taken), any("_XlaMustCompile" in inner.attr for inner in graph.library.function)

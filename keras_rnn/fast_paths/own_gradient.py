@@ -56,7 +56,7 @@ def with_own_gradient(
         else:
             name = f"keras_rnn_{uuid.uuid4().hex}"
             with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": name}):
-                results = tf.identity_n([*values, *sources, *others, *saved])[: len(values)]
+                results = tf.identity_n([*values, *sources, *others, *map(stand_in, saved)])[: len(values)]
             register(name, gradient, weakref.ref(results[0].op), *map(len, (values, sources, others)))
 
     def forward_mode(*tangents):
@@ -71,13 +71,23 @@ def with_own_gradient(
     return results
 
 
+def stand_in(saved: tf.Tensor) -> tf.Tensor:
+    """What an IdentityN gets of it: tf.vectorized_map takes no list through one, but what was made of the list."""
+    return tf.raw_ops.TensorListLength(input_handle=saved) if saved.dtype == tf.variant else saved
+
+
+def stood_for(tensor: tf.Tensor) -> tf.Tensor:
+    """What `stand_in` made it of."""
+    return tensor.op.inputs[0] if tensor.op.type == "TensorListLength" else tensor
+
+
 def register(name: str, gradient: Callable, operator: weakref.ref, values: int, sources: int, others: int) -> None:
     """Makes `gradient` that of an IdentityN of values, sources, others and what was saved, as many as these say."""
 
     @tf.RegisterGradient(name)
     def of_inputs(asked, *of_outputs):
         inputs = list((asked or operator()).inputs)  # what saves a model asks for a gradient without an operator
-        inputs, saved = inputs[values:], inputs[values + sources + others :]
+        inputs, saved = inputs[values:], list(map(stood_for, inputs[values + sources + others :]))
         of_sources = gradient(inputs[:sources], inputs[sources : sources + others], saved, list(of_outputs[:values]))
         return [None] * values + list(of_sources) + [None] * (others + len(saved))
 
