@@ -3,11 +3,13 @@
 All reduce to two numbers of one loss by inputs and weights: its gradient, and that of the gradient in one direction.
 """
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from layer_table import MASK, ROWS, Row, random_inputs
 
+import keras_rnn
 from keras_rnn.fast_paths import blocks, gradient
 
 # Without chance, and without what TensorFlow itself has no second derivative of.
@@ -233,3 +235,25 @@ def test_gradient_of_control_flow(row, around, masked):
     mask = tf.constant(MASK) if masked else None
     got = in_graph(backward, around(called(ours, mask)), ours, inputs())
     assert_close(got, backward(twice(called(twin, mask)), twin, inputs()))
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize("by_xla", [False, True], ids=["blocks", "XLA"])
+def test_a_saved_model_of_known_batch_and_time_has_the_gradient(by_xla, training, tmp_path, monkeypatch):
+    """What saves asks for the gradient of an operator without the operator."""
+    if by_xla:
+        monkeypatch.setattr(gradient, "XLA_NUMBERS", 2048)
+        monkeypatch.setattr(gradient, "XLA_NUMBERS_OF_INFERENCE", 2048)
+    layer, twin = Row("LSTM", {"return_sequences": True}).pair()
+    saved, x = tf.Module(), inputs()
+    saved.weights = layer.weights
+    saved.call = tf.function(called(layer, training=training), [tf.TensorSpec(x.shape)], autograph=False)
+    tf.saved_model.save(saved, str(tmp_path))
+    loaded = tf.saved_model.load(str(tmp_path))  # its weights are others
+    assert_close(backward(loaded.call, layer, x)[:1], backward(called(twin), twin, x)[:1])
+
+
+def test_a_model_of_known_batch_and_time_is_exported(tmp_path):
+    model = keras.Sequential([keras.Input((5, 3), batch_size=2), keras_rnn.LSTM(4), keras.layers.Dense(1)])
+    files = keras_rnn.export(model, tmp_path / "files", formats=["saved_model"])
+    assert files["saved_model"].difference < 1e-5  # from the model's answers

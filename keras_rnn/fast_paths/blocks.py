@@ -142,7 +142,7 @@ class Passes:
         if self.return_all_outputs:
             hidden = write_steps(hidden, blocks * STEPS, last[0]).stack() if several else last[0]
         arrays = arrays if tf.executing_eagerly() else [array.flow for array in arrays]
-        return ([hidden, *states] if self.return_all_outputs else states), [*arrays, *last]
+        return ([hidden, *states] if self.return_all_outputs else states), [*arrays, *last] if save else []
 
     def backward(self, arguments: Sequence[tf.Tensor], of_results: Sequence[tf.Tensor], saved: list) -> Tensors:
         """The gradients of the arguments but the mask from those of the results and what the pass forward saved."""

@@ -129,7 +129,7 @@ def with_gradient(
 
         def by_hand(_, mask):
             arguments = [*sources, *mask]
-            return backward(arguments, of_results, saved if save else forward(arguments, True)[1]), []
+            return backward(arguments, of_results, saved or forward(arguments, True)[1]), []
 
         both = [*sources, *of_results]
         if followed(both):  # by an outer tape: what it is to derive is TensorFlow's all the way

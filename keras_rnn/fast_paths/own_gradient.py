@@ -47,7 +47,8 @@ def with_own_gradient(
     Args:
         compute: `values, saved = compute(sources, others)`, lists of tensors; in eager mode anything may be saved.
         gradient: `gradient(sources, others, saved, of_values)` gives a gradient for each source from those of the
-            values. It is to close over no tensor of a graph, as is `plain`.
+            values, and computes again what was saved if it gets none of it. It is to close over no tensor of a graph,
+            as is `plain`.
     """
     with record.stop_recording():
         values, saved = compute(sources, others)
@@ -88,8 +89,10 @@ def register(name: str, gradient: Callable, operator: weakref.ref, values: int, 
     def of_inputs(asked, *of_outputs):
         inputs = list((asked or operator()).inputs)  # what saves a model asks for a gradient without an operator
         inputs, saved = inputs[values:], list(map(stood_for, inputs[values + sources + others :]))
+        if not asked and any(tensor.dtype == tf.variant for tensor in saved):
+            saved = []  # and can't save what uses lists
         of_sources = gradient(inputs[:sources], inputs[sources : sources + others], saved, list(of_outputs[:values]))
-        return [None] * values + list(of_sources) + [None] * (others + len(saved))
+        return [None] * values + list(of_sources) + [None] * (len(inputs) - sources)
 
 
 def derived(plain: Computation, sources: Tensors, others: Tensors) -> Tensors:
