@@ -11,7 +11,7 @@ from closeness import assert_close
 import keras_rnn
 from keras_rnn import fast_paths
 from keras_rnn.cells import with_weights
-from keras_rnn.fast_paths import blocks, gradient
+from keras_rnn.fast_paths import blocks, gradient, shared
 from keras_rnn.sequence import scan
 
 BATCH, FEATURES, UNITS = 3, 2, 4
@@ -141,6 +141,22 @@ def test_inference_is_the_plain_loops_and_so_is_its_gradient(cell, way, masked, 
     arguments = data(cell, 6, masked)
     expected = values_and_gradients(plain, cell, *arguments)
     assert_close(by(way, values_and_gradients, cell, *arguments, monkeypatch, by_hand=False), expected)
+
+
+@masked_or_not
+@pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
+def test_shapes_after_the_first_few_are_the_plain_loops_and_not_compiled(training, masked, monkeypatch):
+    """One graph of any shape for all of them."""
+    monkeypatch.setattr(shared, "_shapes", {})
+    monkeypatch.setattr(shared, "SHAPES", 0)
+    monkeypatch.setattr(shared, "compiled", None)  # not called
+    monkeypatch.setattr(shared, "_traced", set())
+    for steps in (5, 9):
+        arguments = data(CELLS["GRU"], steps, masked)
+        expected = values_and_gradients(plain, CELLS["GRU"], *arguments)
+        got = by("one block by XLA", values_and_gradients, CELLS["GRU"], *arguments, monkeypatch, by_hand=training)
+        assert_close(got, expected)
+    assert len(shared._traced) == 1
 
 
 @pytest.mark.parametrize("options", [{}, {"return_all_outputs": False}], ids=str)

@@ -12,9 +12,11 @@ steps are in `formulas`, the loops in `blocks`, which this file takes in one of 
                     at once stays in the processor's cache.
 
 Inference takes one of the two ways without saving, where batch and time are known: then the graph is for the shapes at
-hand, as that of `predict` is. If its gradient is asked for, the pass forward is done again. A graph for any batch or
-time, as an exported one is, holds a plain loop, which every converter knows; a second derivative is TensorFlow's, of
-that loop.
+hand, as that of `predict` is. If its gradient is asked for, the pass forward is done again. After the first few shapes
+of a layer's sizes, more are to be expected, and to build a graph takes longer than to run it: those share a small one
+for any shape, the loops over one block without XLA. Graphs are shared by all models (`shared`), since TensorFlow keeps
+them. An inference for any batch or time, as an exported one, is a plain loop, which every converter knows; second
+derivatives and forward mode are TensorFlow's, of that loop (`own_gradient`).
 """
 
 from __future__ import annotations
@@ -85,12 +87,14 @@ def by_the_fastest(passes: Passes, arguments: Tensors, by_hand: bool) -> Tensors
     if tf.executing_eagerly():
         by_hand = by_hand and not in_forward_mode(arguments)
         return with_gradient(passes, arguments) if by_hand else passes.plain(arguments)
-    if None in inputs.shape[:2] or not shared.is_one_of_few(passes, arguments):
+    if None in inputs.shape[:2]:
         if not by_hand:
             return passes.plain(arguments)
         return with_gradient(passes, arguments, ways=shared.of_any_shape(passes, arguments))
+    whole = replace(passes, as_one_block=True)
+    if not shared.is_one_of_few(passes, arguments):  # another one soon: to build and optimize a graph takes longest
+        return with_gradient(whole, arguments, by_hand, shared.of_any_shape(whole, arguments))
     if inputs.shape[1] * arguments[3].shape[0] <= (XLA_NUMBERS if by_hand else XLA_NUMBERS_OF_INFERENCE):
-        whole = replace(passes, as_one_block=True)
         if ways := shared.compiled(whole, arguments):
             return with_gradient(whole, arguments, by_hand, ways)
     return with_gradient(passes, arguments, by_hand)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from keras_rnn.fast_paths.blocks import Passes
 
-SHAPES = 4  # of inputs, for one kind of passes and one size of weights, that have graphs of their own
+SHAPES = 3  # of inputs, for one kind of passes and one size of weights, that have graphs of their own
 COMPILED = 32  # pairs of passes that XLA compiles in a process
 TRACED = 64  # pairs of passes for any shape in a process
 
