@@ -94,9 +94,9 @@ def by_the_fastest(passes: Passes, arguments: Tensors, by_hand: bool) -> Tensors
     whole = replace(passes, as_one_block=True)
     if not shared.is_one_of_few(passes, arguments):  # another one soon: to build and optimize a graph takes longest
         return with_gradient(whole, arguments, by_hand, shared.of_any_shape(whole, arguments))
-    if inputs.shape[1] * arguments[3].shape[0] <= (XLA_NUMBERS if by_hand else XLA_NUMBERS_OF_INFERENCE):
-        if ways := shared.compiled(whole, arguments):
-            return with_gradient(whole, arguments, by_hand, ways)
+    few = inputs.shape[1] * arguments[3].shape[0] <= (XLA_NUMBERS if by_hand else XLA_NUMBERS_OF_INFERENCE)
+    if few and (ways := shared.compiled(whole, arguments)):
+        return with_gradient(whole, arguments, by_hand, ways)
     return with_gradient(passes, arguments, by_hand)
 
 
