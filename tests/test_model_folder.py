@@ -165,7 +165,9 @@ def test_results_with_a_strange_field_are_one_sentence_and_write_nothing(field, 
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     (folder / "results.json").write_text(json.dumps(results | {field: value}), encoding="utf-8")
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    assert "results.json" in sentence_of(publishing.record, folder, "litert", lambda: None, "a command")
+    assert "results.json" in sentence_of(
+        model_folder.record, folder, "sentiment", "litert", lambda here: None, "a command"
+    )
     sentence_of(sentiment.load, folder)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 

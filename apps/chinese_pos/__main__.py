@@ -19,6 +19,7 @@ from apps.corpora import peoples_daily
 from apps.pipeline import command_line, publishing
 from apps.pipeline.errors import DataError
 from apps.pipeline.printing import visible
+from apps.pipeline.publishing import Evaluation
 
 
 def train(
@@ -46,7 +47,7 @@ def train(
     run.keep(model, fitted, "accuracy", "Chinese words and tags")
     about = run.about(artifacts.PACKAGES, peoples_daily.LICENCE)
     artifacts.write(model, lexicon, output, about, artifacts.typical_of(labelled, lexicon))
-    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, test))
+    run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, test))
 
 
 def print_answer(answer: Tagged, form: str) -> None:
@@ -96,10 +97,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         train(recipe, flags.data, flags.label_with, flags.tags, flags.output, flags.resume)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
-        trained = None if flags.all else publishing.own_data(flags.model)
-        test = load_test_data(flags.data, flags.label_with, flags.tags, trained)
         with_jieba = flags.data is None and importlib.util.find_spec("jieba") is not None
-        commands.evaluated(flags, lambda: evaluate(flags.model, flags.artifact, test, with_jieba))
+
+        def measure(folder: Path) -> Evaluation:
+            trained = None if flags.all else publishing.own_data(folder)
+            test = load_test_data(flags.data, flags.label_with, flags.tags, trained)
+            return evaluate(folder, flags.artifact, test, with_jieba)
+
+        commands.evaluated(flags, measure)
 
     def run_export(flags: argparse.Namespace) -> None:
         model, lexicon = artifacts.load_trained(flags.trained)

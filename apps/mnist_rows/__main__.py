@@ -21,6 +21,7 @@ from apps.mnist_rows.use import Answer, Picture, load
 from apps.pipeline import command_line, publishing
 from apps.pipeline.errors import DataError
 from apps.pipeline.printing import visible
+from apps.pipeline.publishing import Evaluation
 
 
 def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None:
@@ -38,7 +39,7 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     run.keep(model, fitted, "accuracy", "MNIST rows")
     labels = Labels(labelled.names, labelled.box())
     artifacts.write(model, labels, output, run.about(artifacts.PACKAGES, mnist.LICENCE), labelled)
-    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, test))
+    run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, test))
 
 
 def print_answer(answer: Answer) -> None:
@@ -118,8 +119,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run_evaluate(flags: argparse.Namespace) -> None:
         if flags.plot:
             command_line.need("matplotlib")
-        test = load_test_data(flags.data, None if flags.all else publishing.own_data(flags.model))
-        evaluation = commands.evaluated(flags, lambda: evaluate(flags.model, flags.artifact, test))
+
+        def measure(folder: Path) -> Evaluation:
+            test = load_test_data(flags.data, None if flags.all else publishing.own_data(folder))
+            return evaluate(folder, flags.artifact, test)
+
+        evaluation = commands.evaluated(flags, measure)
         if flags.plot:
             plot_confusion(*evaluation.details, flags.plot)
 

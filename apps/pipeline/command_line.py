@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from apps.pipeline import publishing, runs
+from apps.pipeline import model_folder, publishing, runs
 from apps.pipeline.errors import DataError, sentence, summary
 from apps.pipeline.printing import json_line, visible
 from apps.pipeline.publishing import FILES, Evaluation
@@ -97,8 +97,8 @@ class CommandLine:
         named = {field.name: getattr(flags, field.name, None) for field in dataclasses.fields(recipe)}
         return dataclasses.replace(recipe, **changes | {name: v for name, v in named.items() if v is not None})
 
-    def evaluated(self, flags: argparse.Namespace, measure: Callable[[], Evaluation]) -> Evaluation:
-        """Prints what `measure` finds, and records it if the user wants that."""
+    def evaluated(self, flags: argparse.Namespace, measure: Callable[[Path], Evaluation]) -> Evaluation:
+        """Prints what `measure` finds of the model in the folder it is given, and records it if the user wants that."""
         if flags.record:
             more = []
             more += ["--all"] if flags.all else []
@@ -106,9 +106,9 @@ class CommandLine:
                 if value := getattr(flags, name, None):
                     more += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
             command = publishing.evaluation_command(self.name, flags.model, flags.artifact, *more)
-            evaluation = publishing.record(flags.model, flags.artifact, measure, command)
+            evaluation = model_folder.record(flags.model, self.name, flags.artifact, measure, command)
         else:
-            evaluation = measure()
+            evaluation = model_folder.opened(flags.model, self.name, measure)
         if flags.json:
             print(json_line(evaluation.figures | evaluation.more))
         else:
@@ -117,7 +117,7 @@ class CommandLine:
 
     def exported(self, flags: argparse.Namespace, write: Callable[[dict[str, Any]], None]) -> None:
         """Has `write` write the files; it gets what is known of how the model was trained."""
-        write(publishing.read_results(flags.trained.parent).get("training", {}))
+        write(model_folder.results_of(flags.trained.parent).get("training", {}))
         files = ", ".join(FILES[artifact] for artifact in self.artifacts)
         print(f"{flags.output}: {files} are written; `evaluate --record` measures them")
 

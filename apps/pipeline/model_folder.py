@@ -1,4 +1,5 @@
-"""A trained model's folder, read: what is in its files is what was written, by the hashes in its results.json.
+"""A trained model's folder, read and measured: what is in its files is what was written, by the hashes in its
+results.json, and all of one model, also while another takes its place.
 
 A folder without results.json, or whose results.json lists no hash of a file, is somebody's own: its files are checked
 by what is in them alone.
@@ -8,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from apps.pipeline import json_files, publishing
 from apps.pipeline.errors import DataError
+from apps.pipeline.publishing import Evaluation
+from whole_files import placed_in, read_whole
 
 Content = TypeVar("Content")
 Opened = TypeVar("Opened")
@@ -58,26 +61,61 @@ def expect_app(folder: Path, app: str) -> None:
 def opened(folder: Path, app: str, make: Callable[[Path], Opened]) -> Opened:
     """What `make` makes of the files in a model's folder: all old or all new if it is replaced meanwhile.
 
-    DataError: there is no such folder, it is another app's, or a file is missing or damaged.
+    Args:
+        make: is given the folder to read from, which isn't `folder` while files take their places there; it is called
+            again if another model came meanwhile.
+
+    Raises:
+        DataError: there is no such folder, it is another app's, or a file is missing or damaged.
+        OSError: the model was being replaced when that was cut off, and what was to take its place is gone; or it is
+            another one each time.
     """
-    while True:
-        expect_app(folder, app)
-        before = _results_of(folder)
-        try:
-            made = make(folder)
-        except DataError:
-            if _results_of(folder) == before:  # the folder is the same: it is damaged
-                raise
-        else:
-            if _results_of(folder) == before:
-                return made
+
+    def read_and_check(here: Path) -> Opened:
+        expect_app(here, app)
+        return make(here)
+
+    return read_whole(folder, read_and_check)
 
 
-def _results_of(folder: Path) -> bytes | None:
-    try:
-        return (folder / publishing.RESULTS).read_bytes()
-    except OSError:
-        return None
+def results_of(folder: Path) -> dict[str, Any]:
+    """The results.json of a model's folder, as `publishing.read_results`, also while the model is replaced."""
+    return read_whole(folder, publishing.read_results)
+
+
+def record(folder: Path, app: str, artifact: str, measure: Callable[[Path], Evaluation], command: str) -> Evaluation:
+    """What `measure` finds, its figures written into results.json and the model card with the command that repeats it.
+
+    Args:
+        measure: as `make` of `opened`.
+
+    Raises:
+        DataError: results.json doesn't list the artifact, which is found out before anything is measured; or the model
+            is another one meanwhile.
+    """
+
+    def measured(here: Path) -> tuple[str | None, Evaluation]:
+        return _listed(publishing.read_results(here), artifact, folder).get("sha256"), measure(here)
+
+    sha256, evaluation = opened(folder, app, measured)
+    with placed_in(folder) as beside:
+        results = publishing.read_results(folder)
+        entry = _listed(results, artifact, folder)
+        if entry.get("sha256") != sha256:
+            raise DataError(
+                f"expected the {artifact} that was measured in {folder}, got another model's, which came meanwhile: "
+                "measure it again"
+            )
+        entry |= evaluation.figures | {"command": command}
+        publishing.write_results(beside, results)
+    return evaluation
+
+
+def _listed(results: dict[str, Any], artifact: str, folder: Path) -> dict[str, Any]:
+    """The artifact's entry in results.json; DataError if there is none, and so no place for figures."""
+    if artifact not in results.get("artifacts", {}):
+        raise DataError(f"expected a results.json that lists {artifact} in {folder}, got none: export the model again")
+    return results["artifacts"][artifact]
 
 
 def _damaged(path: Path) -> Damaged:

@@ -10,7 +10,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,32 +98,12 @@ def hashes(results: dict[str, Any]) -> dict[str, str]:
     return {name: about["sha256"] for name, about in listed.items() if about.get("sha256")}
 
 
-def read_results_of(folder: Path, artifact: str) -> dict[str, Any]:
-    """The content of results.json; DataError if it doesn't list the artifact, so that no figure has a place in it."""
-    results = read_results(folder)
-    if artifact not in results.get("artifacts", {}):
-        raise DataError(f"expected a results.json that lists {artifact} in {folder}, got none: export the model again")
-    return results
-
-
 def write_results(folder: Path, results: dict[str, Any]) -> None:
     """Writes results.json and the model card: the app's card.md, with tables of figures and of training."""
     card = (_APPS / results["app"] / "card.md").read_text(encoding="utf-8")
     parts = {"figures": _figures(results), "training": _training(results), "licence": _licence(results)}
     write_whole(folder / RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
     write_whole(folder / CARD, card.format(**parts))
-
-
-def record(folder: Path, artifact: str, measure: Callable[[], Evaluation], command: str) -> Evaluation:
-    """What `measure` finds, its figures written into results.json and the model card with the command that repeats it.
-
-    DataError, before anything is measured, if results.json doesn't list the artifact.
-    """
-    results = read_results_of(folder, artifact)
-    evaluation = measure()
-    results["artifacts"][artifact] |= evaluation.figures | {"command": command}
-    write_results(folder, results)
-    return evaluation
 
 
 @contextlib.contextmanager

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apps.pipeline import publishing
+from apps.pipeline import model_folder, publishing
 from apps.pipeline.errors import DataError
 from whole_files import alone_in
 
@@ -159,10 +160,14 @@ class Run:
         how |= {"own_data": self.own_data, "data_sha256": self.data, "licence": {"model": MODEL_LICENCE} | data}
         return how | publishing.environment(packages)
 
-    def measure(self, artifacts: Sequence[str], evaluate: Callable[[str], publishing.Evaluation]) -> None:
-        """Measures the artifacts, and writes the figures down with the command that repeats them."""
+    def measure(self, artifacts: Sequence[str], evaluate: Callable[[Path, str], publishing.Evaluation]) -> None:
+        """Measures the artifacts, and writes the figures down with the command that repeats them.
+
+        evaluate: the figures of an artifact in a folder.
+        """
         for artifact in artifacts:
             again = publishing.evaluation_command(self.app, self.output, artifact)
             command = publishing.command() if self.own_data else again
-            evaluation = publishing.record(self.output, artifact, lambda name=artifact: evaluate(name), command)
+            measure = functools.partial(evaluate, artifact=artifact)
+            evaluation = model_folder.record(self.output, self.app, artifact, measure, command)
             print(publishing.in_words(evaluation.figures), flush=True)

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from apps.pipeline import model_folder
 from apps.pipeline.batches import Batches
 from apps.pipeline.checkpoints import Checkpoints
 from apps.pipeline.errors import DataError
@@ -193,7 +194,7 @@ def load_trained(path: Path, app: str, load: Callable[[Path], Any], fits: Callab
     """
     if not path.is_file():
         raise DataError(f"expected a trained model, as `train` writes it to model.keras, got no file {path}")
-    beside = load(path.parent)
+    beside = model_folder.opened(path.parent, app, load)
     import keras_rnn  # noqa: F401  (its layers are in the file)
 
     try:

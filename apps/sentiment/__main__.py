@@ -12,6 +12,7 @@ import numpy as np
 from apps.corpora import imdb
 from apps.pipeline import command_line, publishing
 from apps.pipeline.printing import visible
+from apps.pipeline.publishing import Evaluation
 from apps.pipeline.vocabulary import Vocabulary
 from apps.sentiment import artifacts
 from apps.sentiment.data import load_data, load_test_data
@@ -38,7 +39,7 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     fitted = learn_labels(model, sequences, labelled.labels, validation.labels, run)
     run.keep(model, fitted, "accuracy", "Sentiment")
     artifacts.write(model, vocabulary, output, run.about(artifacts.PACKAGES, imdb.LICENCE), labelled.texts)
-    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, test))
+    run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, test))
 
 
 def print_answer(answer: Answer) -> None:
@@ -101,8 +102,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         train(recipe, flags.data, flags.output, flags.resume)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
-        test = load_test_data(flags.data, None if flags.all else publishing.own_data(flags.model))
-        commands.evaluated(flags, lambda: evaluate(flags.model, flags.artifact, test))
+        def measure(folder: Path) -> Evaluation:
+            test = load_test_data(flags.data, None if flags.all else publishing.own_data(folder))
+            return evaluate(folder, flags.artifact, test)
+
+        commands.evaluated(flags, measure)
 
     def run_export(flags: argparse.Namespace) -> None:
         model, vocabulary = artifacts.load_trained(flags.trained)

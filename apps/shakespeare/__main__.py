@@ -12,6 +12,7 @@ import numpy as np
 from apps.corpora import tiny_shakespeare
 from apps.pipeline import command_line, publishing
 from apps.pipeline.printing import visible
+from apps.pipeline.publishing import Evaluation
 from apps.shakespeare import artifacts
 from apps.shakespeare.data import held_out, load_data
 from apps.shakespeare.evaluation import evaluate
@@ -41,7 +42,7 @@ def train(recipe: Recipe, paths: Sequence[Path], encoding: str | None, output: P
     fitted = learn_text(model, text.train, text.validation, run)
     run.keep(model, fitted, "perplexity", "Shakespeare")
     artifacts.write(model, text.symbols, output, run.about(artifacts.PACKAGES, tiny_shakespeare.LICENCE))
-    run.measure(artifacts.ARTIFACTS, lambda artifact: evaluate(output, artifact, *parts[1:]))
+    run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, *parts[1:]))
 
 
 def print_as_written(author: Author, prompt: str, length: int, choice: Choice, count: int) -> None:
@@ -115,9 +116,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         train(commands.recipe(flags, Recipe(), **changes), flags.data, flags.encoding, flags.output, flags.resume)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
-        trained = None if flags.all else publishing.own_data(flags.model)
-        parts = held_out(flags.model, flags.data, flags.encoding, trained)
-        commands.evaluated(flags, lambda: evaluate(flags.model, flags.artifact, *parts))
+        def measure(folder: Path) -> Evaluation:
+            trained = None if flags.all else publishing.own_data(folder)
+            return evaluate(folder, flags.artifact, *held_out(folder, flags.data, flags.encoding, trained))
+
+        commands.evaluated(flags, measure)
 
     def run_export(flags: argparse.Namespace) -> None:
         model, symbols = artifacts.load_trained(flags.trained)

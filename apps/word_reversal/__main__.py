@@ -10,6 +10,7 @@ from pathlib import Path
 from apps.pipeline import command_line, publishing
 from apps.pipeline.errors import DataError
 from apps.pipeline.printing import visible
+from apps.pipeline.publishing import Evaluation
 from apps.word_reversal import artifacts, random_strings
 from apps.word_reversal.data import load_data, load_tests
 from apps.word_reversal.evaluation import evaluate
@@ -37,7 +38,7 @@ def train(recipe: Recipe, data_path: Path | None, output: Path, resume: bool) ->
     fitted = learn_pairs(model, data, run)
     run.keep(model, fitted, "exact_accuracy", "Word reversal")
     artifacts.write(model, data.alphabet, output, run.about(artifacts.PACKAGES, random_strings.LICENCE))
-    run.measure(artifacts.ARTIFACTS, lambda name: evaluate(output, name, data.tests))
+    run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, data.tests))
 
 
 def print_answer(answer: Answer) -> None:
@@ -71,8 +72,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         train(commands.recipe(flags, Recipe(), **changes), flags.data, flags.output, flags.resume)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
-        tests = load_tests(flags.data, None if flags.all else publishing.own_data(flags.model))
-        commands.evaluated(flags, lambda: evaluate(flags.model, flags.artifact, tests))
+        def measure(folder: Path) -> Evaluation:
+            tests = load_tests(flags.data, None if flags.all else publishing.own_data(folder))
+            return evaluate(folder, flags.artifact, tests)
+
+        commands.evaluated(flags, measure)
 
     def run_export(flags: argparse.Namespace) -> None:
         model, alphabet = artifacts.load_trained(flags.trained)
