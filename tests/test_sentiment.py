@@ -246,12 +246,15 @@ def test_train_refuses_wrong_data_and_writes_nothing(tmp_path, capfd):
         (tmp_path / name).write_text(content, encoding="utf-8")
         return fails(capfd, "train", "--quick", "--data", tmp_path / name, "--output", tmp_path / "out")
 
-    assert "line 1: expected one column 'label', got 0" in train_on("a.csv", "text,stars\nx,1\n")
-    assert "expected two different labels, got 3" in train_on("b.csv", "text,label\nx,1\ny,2\nz,3\n")
-    ten = "".join(f"text {number},{number % 2}\n" for number in range(10))
-    assert "expected texts of every label in both parts" in train_on("c.csv", f"text,label\n{ten}")
+    assert "line 1: expected a column for the labels" in train_on("a.csv", "text,mood\nx,1\n")
+    assert "expected two different labels or more, got 1: '1'" in train_on("b.csv", "text,label\nx,1\ny,1\n")
+    six = "".join(f"text {number},{number % 2}\n" for number in range(6))
+    assert "expected 4 different texts or more of each label" in train_on("c.csv", f"text,label\n{six}")
     unbalanced = "".join(f"text {number},{int(number == 7)}\n" for number in range(1000))
-    assert "expected texts of every label in both parts" in train_on("d.csv", f"text,label\n{unbalanced}")
+    assert train_on("d.csv", f"text,label\n{unbalanced}").endswith("got 1 of '1'")
+    address = "https://example.org/a.csv"
+    refused = fails(capfd, "train", "--quick", "--data", address, "--output", tmp_path / "out")
+    assert refused.endswith(f"got the address {address}: download it first")
     assert not (tmp_path / "out").exists()
 
 

@@ -1,16 +1,12 @@
 """The corpora: IMDB through tensorflow-datasets from a small archive on a local server, and the user's own files."""
 
-import codecs
 import dataclasses
 import functools
-import gzip
 import hashlib
 import http.server
 import importlib
 import io
-import json
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -23,8 +19,7 @@ import pytest
 
 from apps.corpora import imdb
 from apps.pipeline.errors import DataError
-from apps.pipeline.splits import split
-from apps.sentiment.data import LabelledTexts, labelled_file, reviews
+from apps.sentiment.data import Files, LabelledTexts, labelled_texts, load_data, load_test_data, reviews
 
 REVIEWS = {  # folder of the archive: the reviews in it; two are equal, one isn't ASCII
     "train/pos": ["What a joy from start to end.", "I laughed. I cried. I stayed for the credits."],
@@ -235,228 +230,68 @@ def test_importing_the_module_does_not_import_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
 
 
-ROWS = [
-    ("Warm, funny, and kind.", "thumbs up"),
-    ('She said "no", and so do I.\nTwice.', "thumbs down"),
-    ("好看😀", "thumbs up"),
-]
-CSV = """text,label
-"Warm, funny, and kind.",thumbs up
-"She said ""no"", and so do I.
-Twice.",thumbs down
-好看😀,thumbs up
-"""
-
-
-def quoted(text):
-    return '"' + text.replace('"', '""') + '"'
-
-
-FILES = {
-    "reviews.csv": CSV,
-    "reviews.CSV": "\ufeff" + CSV,
-    "windows.csv": CSV.replace(",thumbs up\n", ", thumbs up\r\n").replace("label\n", "label\r\n\r\n"),
-    "more columns.csv": "id,label,text\n"
-    + "".join(f"{i},{label},{quoted(text)}\n" for i, (text, label) in enumerate(ROWS)),
-    "reviews.tsv": "label\ttext\n" + "".join(f"{label}\t{quoted(text)}\n" for text, label in ROWS),
-    "reviews.jsonl": "\n".join(json.dumps({"text": text, "label": label, "stars": 3}) for text, label in ROWS),
-    "reviews.ndjson": "\ufeff\n"
-    + "".join(json.dumps({"label": label, "text": text}, ensure_ascii=False) + "\r\n" for text, label in ROWS),
-}
-
-
-@pytest.mark.parametrize("compressed", [False, True])
-@pytest.mark.parametrize("name", FILES)
-def test_labelled_file_reads_every_format(tmp_path, name, compressed):
-    content = FILES[name].encode()
-    path = tmp_path / (name + ".gz" if compressed else name)
-    path.write_bytes(gzip.compress(content) if compressed else content)
-    data = labelled_file(path)
-    assert data.texts == [text for text, _ in ROWS]
-    assert data.names == ("thumbs down", "thumbs up")
-    assert data.labels.dtype == np.int32 and data.labels.tolist() == [1, 0, 1]
-    assert data.fingerprint() == labelled_file(str(path)).fingerprint()
-
-
-@pytest.mark.parametrize(("first", "second"), [("neg", "pos"), ("0", "1"), ("false", "true"), ("Negative", "Positive")])
-def test_labelled_file_puts_the_negative_label_first(tmp_path, first, second):
-    path = tmp_path / "a.csv"
-    path.write_text(f"text,label\nyes,{second}\nno,{first}\n")
-    data = labelled_file(path)
-    assert data.names == (first, second) and data.labels.tolist() == [1, 0]
-
-
-def test_labelled_file_with_json_numbers_and_booleans(tmp_path):
-    path = tmp_path / "a.jsonl"
-    for labels, names in (((1, 0), ("0", "1")), ((True, False), ("false", "true")), ((1.5, -1), ("-1", "1.5"))):
-        path.write_text("".join(json.dumps({"text": "so so", "label": label}) + "\n" for label in labels))
-        assert labelled_file(path).names == names
-
-
-def test_labelled_file_with_a_huge_text_and_half_a_character(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("text,label\n" + "very " * 200_000 + "long,0\nshort,1\n")
-    assert len(labelled_file(path).texts[0]) == 1_000_004
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"text": "cut \\ud83d", "label": 0}\n{"text": "whole \\ud83d\\ude00", "label": 1}\n')
-    data = labelled_file(path)
-    assert data.texts == ["cut ?", "whole 😀"]
-    assert len(data.fingerprint()) == 64
-
-
-OBJECT = '{"text": "fine", "label": 1}\n'
-BROKEN = {
-    "empty file": ("a.csv", "", "expected a header with the columns 'text' and 'label', got an empty file"),
-    "empty JSONL": ("a.jsonl", "\n \n", "expected texts and labels, got none"),
-    "header only": ("a.tsv", "text\tlabel\n", "expected texts and labels, got none"),
-    "no header": (
-        "a.csv",
-        "\nso good,1\nso bad,0\n",
-        ", line 2: expected one column 'text', got 0; the columns are 'so good', '1'",
-    ),
-    "no label": (
-        "a.csv",
-        "text,stars\n",
-        ", line 1: expected one column 'label', got 0; the columns are 'text', 'stars'",
-    ),
-    "two labels": (
-        "a.tsv",
-        "text\tlabel\tlabel\n",
-        "expected one column 'label', got 2; the columns are 'text', 'label'",
-    ),
-    "wrong separator": (
-        "a.csv",
-        "text;label\n",
-        ", line 1: expected one column 'text', got 0; the columns are 'text;label'",
-    ),
-    "long header": ("a.csv", "long " * 100 + ",label\n", r"the columns are 'long long .*\.\.\., 'label'"),
-    "key missing": (
-        "a.jsonl",
-        OBJECT + '{"text": "x"}',
-        ", line 2: expected one column 'label', got 0; the columns are 'text'",
-    ),
-    "no keys": ("a.jsonl", "{}", ", line 1: expected one column 'text', got 0; the columns are none"),
-    "too few fields": ("a.csv", 'text,label\n"a\nb",1\nx\n', ", line 4: expected 2 fields as in the header, got 1"),
-    "too many": ("a.csv", 'text,label\n"a\nb",1,2\n', ", line 2: expected 2 fields as in the header, got 3"),
-    "open quote": (
-        "a.csv",
-        'text,label\nx,1\n"y,0\nz,1\n',
-        ", line 3: expected fields that contain quotes .* end of data",
-    ),
-    "stray quote": ("a.tsv", 'text\tlabel\n"So" they said\t1\n', ", line 2: expected fields that contain quotes"),
-    "empty text": ("a.csv", "text,label\n x,1\n \t,0\n", r", line 3: expected a text, got ' \\t'"),
-    "empty label": ("a.csv", "text,label\nx,\n", ", line 2: expected a label, got ''"),
-    "text a number": ("a.jsonl", '{"text": 5, "label": 1}', ", line 1: expected a text, got 5"),
-    "label null": ("a.jsonl", '\n{"text": "x", "label": null}', ", line 2: expected a label, got None"),
-    "label a list": ("a.jsonl", '{"text": "x", "label": ["a"]}', r", line 1: expected a label, got \['a'\]"),
-    "broken JSON": (
-        "a.jsonl",
-        OBJECT + '{"text": ',
-        r", line 2: expected one JSON object, got JSONDecodeError \(Expecting",
-    ),
-    "whole JSON": ("a.jsonl", "[\n" + OBJECT + "]", ", line 1: expected one JSON object, got JSONDecodeError"),
-    "deep JSON": ("a.jsonl", "[" * 200_000, ", line 1: expected one JSON object, got RecursionError"),
-    "huge number": ("a.jsonl", "1" * 5000, ", line 1: expected one JSON object, got ValueError"),
-    "no object": ("a.jsonl", '"text"', ", line 1: expected one JSON object, got 'text'"),
-    "one label": ("a.csv", "text,label\nx,1\ny,1\n", "expected two different labels, got 1: '1'$"),
-    "three labels": (
-        "a.csv",
-        'text,label\n"x\n",c\ny,a\nz, b \nz,a\n',
-        "expected two different labels, got 3: 'c', 'a', 'b'; the third is first in line 5$",
-    ),
-    "many labels": (
-        "a.csv",
-        "text,label\n" + "".join(f"x,{i}\n" for i in range(9)),
-        "got 9: '0', '1', '2', '3', '4', ...; the third is first in line 4$",
-    ),
-    "not UTF-8": (
-        "a.csv",
-        b"text,label\nx,1\ncaf\xe9,0\n",
-        ", line 3: expected text in UTF-8, got the byte 0xe9 in place 4",
-    ),
-    "UTF-16": (
-        "a.csv",
-        codecs.BOM_UTF16_LE + "text".encode("utf-16-le"),
-        ", line 1: expected text in UTF-8, got a NUL byte",
-    ),
-    "NUL": ("a.jsonl", OBJECT.encode() + b"\0", ", line 2: expected text in UTF-8, got a NUL byte"),
-    "not gzip": ("a.csv.gz", CSV, "expected a file that can be read, got BadGzipFile"),
-    "half a gzip": (
-        "a.csv.gz",
-        gzip.compress(CSV.encode(), mtime=0)[:-20],
-        "expected a file that can be read, got EOFError",
-    ),
-    "extension": (
-        "a.txt",
-        CSV,
-        r"expected a file ending in .csv, .tsv, .jsonl, .ndjson \(or one of these and .gz\), got .*a.txt",
-    ),
-    "only gzip": ("a.gz", CSV, "expected a file ending in .csv"),
-}
-
-
-@pytest.mark.parametrize("case", BROKEN)
-def test_labelled_file_says_what_is_wrong_and_where(tmp_path, case):
-    name, content, sentence = BROKEN[case]
+def written(tmp_path, *rows, name="a.csv"):
+    """A CSV file with these rows of text and label."""
     path = tmp_path / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(DataError, match=sentence) as error:
-        labelled_file(path)
-    assert str(path) in one_sentence(error)
+    path.write_text("".join(f"{text},{label}\n" for text, label in [("text", "label"), *rows]), encoding="utf-8")
+    return path
 
 
-def test_labelled_file_that_is_not_there(tmp_path):
-    with pytest.raises(
-        DataError, match=r"expected a file with texts and labels, got .*none[.]csv, which doesn't exist"
-    ):
-        labelled_file(tmp_path / "none.csv")
-    (tmp_path / "folder.jsonl").mkdir()
-    with pytest.raises(
-        DataError, match=r"expected a file with texts and labels, got .*folder[.]jsonl, which is a folder"
-    ):
-        labelled_file(tmp_path / "folder.jsonl")
+@pytest.mark.parametrize(
+    ("first", "second"), [("neg", "pos"), ("0", "1"), ("false", "true"), ("Negative", "Positive"), ("9", "10")]
+)
+def test_the_negative_label_comes_first(tmp_path, first, second):
+    data = labelled_texts(Files([written(tmp_path, ("yes", second), ("no", first))]))
+    assert data.names == (first, second) and data.labels.tolist() == [1, 0] and data.labels.dtype == np.int32
 
 
-def numbered(count, names=("no", "yes")):
-    """Texts of which every fourth is twice there, the labels in turn."""
-    texts = [f"text number {i - (i % 4 == 3)}" for i in range(count)]
-    return LabelledTexts(texts, np.arange(count, dtype=np.int32) // 2 % len(names), names)
+def test_several_files_are_read_one_after_the_other(tmp_path):
+    (tmp_path / "b.jsonl").write_text('{"Review": "so so", "Stars": "POS "}\n', encoding="utf-8")
+    data = labelled_texts(Files([written(tmp_path, ("good", "pos"), ("bad", "neg")), tmp_path / "b.jsonl"]))
+    assert data.texts == ["good", "bad", "so so"] and data.names == ("neg", "pos") and data.labels.tolist() == [1, 0, 1]
 
 
-def test_split_keeps_every_text_once_and_equal_texts_together():
-    data = numbered(4000)
-    rest, held_out = split(data, 0.2)
-    assert sorted(rest.texts + held_out.texts) == sorted(data.texts)
-    assert not set(rest.texts) & set(held_out.texts)
-    assert 700 < len(held_out) < 900
-    label_of = dict(zip(data.texts, data.labels.tolist(), strict=True))
-    for side in (rest, held_out):
-        assert side.labels.dtype == np.int32 and side.names == data.names
-        assert side.labels.tolist() == [label_of[text] for text in side.texts]
-        assert side.texts == sorted(side.texts, key=data.texts.index)
+def test_one_label_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"a.csv: expected two different labels or more, got 1: 'pos'") as error:
+        labelled_texts(Files([written(tmp_path, ("good", "pos"), ("better", "Pos"), ("fine", "pos"))]))
+    one_sentence(error)
 
 
-def test_split_depends_on_the_seed_and_not_on_the_order():
-    data = numbered(400)
-    order = random.Random(1).sample(range(400), 300)
-    some = LabelledTexts([data.texts[i] for i in order], data.labels[order], data.names)
-    held_out = set(split(data, 0.3, seed=5)[1].texts)
-    assert set(split(some, 0.3, seed=5)[1].texts) == held_out & set(some.texts)
-    assert set(split(data, 0.3, seed=6)[1].texts) != held_out
-    assert held_out < set(split(data, 0.5, seed=5)[1].texts)  # a larger part contains the smaller one
+def test_labels_are_exact_if_that_is_asked(tmp_path):
+    path = written(tmp_path, ("good", "pos"), ("better", "Pos"), ("fine", "pos"))
+    assert labelled_texts(Files([path], exact_labels=True)).names == ("Pos", "pos")
 
 
-def test_split_refuses_a_part_without_a_label():
-    one_sided = LabelledTexts(
-        ["good", *(f"bad {i}" for i in range(99))], np.array([1] + [0] * 99, np.int32), ("n", "p")
-    )
-    with pytest.raises(DataError, match=r"when 0.1 of 100 texts are held out, got \d+ 'n' and 0 'p' in one: add texts"):
-        split(one_sided, 0.1)
-    with pytest.raises(DataError, match="of 2 texts are held out, got 1 'no' and 0 'yes' in one"):
-        split(numbered(2), 0.5)
-    for fraction in (0, 1, -0.5, float("nan")):
-        with pytest.raises(ValueError, match=f"expected a fraction between 0 and 1, got {fraction}"):
-            split(one_sided, fraction)
+def test_every_label_has_its_part_in_all_three(tmp_path):
+    rows = [(f"text {number}", "common" if number > 4 else "rare") for number in range(100)]
+    train, validation, test, unlabelled = load_data(Files([written(tmp_path, *rows)]), seed=1)
+    assert [np.bincount(part.labels).tolist() for part in (train, validation, test)] == [[77, 3], [8, 1], [10, 1]]
+    assert unlabelled == [] and train.names == ("common", "rare")
+    few = written(tmp_path, *rows[2:], name="few.csv")
+    with pytest.raises(DataError, match=r"expected 4 different texts or more of each label, .*, got 3 of 'rare'$"):
+        load_data(Files([few]), seed=1)
+
+
+def test_evaluation_takes_the_labels_of_the_model(tmp_path):
+    names = ("Neg", "Neutral", "Pos")
+    test = load_test_data(Files([written(tmp_path, ("good", "pos "), ("bad", "NEG"))]), names)
+    assert test.names == names and test.labels.tolist() == [2, 0]
+    one = load_test_data(Files([written(tmp_path, ("good", "pos"))]), names)
+    assert one.labels.tolist() == [2]
+    exact = Files([written(tmp_path, ("good", "pos"))], exact_labels=True)
+    with pytest.raises(DataError, match="expected the model's labels Neg, Neutral, Pos, got pos"):
+        load_test_data(exact, names)
+    assert load_test_data(exact, ("Pos", "pos")).labels.tolist() == [1]
+
+
+def test_evaluation_leaves_out_what_was_trained_on(tmp_path, capsys):
+    files = Files([written(tmp_path, *((f"text {number}", number % 2) for number in range(40)))])
+    train, _, test, _ = load_data(files, seed=3)
+    trained = {"recipe": {"seed": 3}, "data_sha256": train.fingerprint()}
+    assert load_test_data(files, ("0", "1"), trained).texts == test.texts
+    assert "held out" in capsys.readouterr().err
+    other = {"recipe": {"seed": 4}, "data_sha256": train.fingerprint()}
+    assert len(load_test_data(files, ("0", "1"), other)) == 40
 
 
 def test_fingerprint_sees_texts_labels_names_and_order():

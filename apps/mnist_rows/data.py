@@ -17,7 +17,7 @@ import numpy as np
 from apps.corpora import mnist
 from apps.mnist_rows.pictures import BOX, EXTENSIONS, SIZE, prepare, read_picture
 from apps.pipeline.errors import DataError, summary
-from apps.pipeline.splits import say_held_out, split
+from apps.pipeline.splits import expect_enough, say_held_out, split
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +74,7 @@ def divided(
 ) -> tuple[LabelledPictures, LabelledPictures, LabelledPictures]:
     """Train, validation and test of pictures of which those for tests may be apart."""
     if test is None:
+        expect_enough(train)
         train, test = split(train, 0.1, seed + 1)
     return *split(train, 1 / 12, seed), test
 

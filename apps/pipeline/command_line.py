@@ -71,8 +71,8 @@ class CommandLine:
 
         for parser in (self.train, self.evaluate, self.export):
             if text_files:
-                several = {"nargs": "+", "default": [], "metavar": "FILE"}
-                parser.add_argument("--data", type=Path, **several, help="your own text in place of the app's")
+                several = {"nargs": "+", "default": [], "metavar": "PATH"}
+                parser.add_argument("--data", type=Path, **several, help="your own texts in place of the app's")
                 parser.add_argument("--encoding", help="of the files of --data, such as gb18030; found if not named")
             else:
                 parser.add_argument("--data", type=Path, metavar="PATH", help="your own data in place of the app's")
@@ -102,9 +102,10 @@ class CommandLine:
         if flags.record:
             more = []
             more += ["--all"] if flags.all else []
-            for name in ("data", "encoding", "label_with", "tags"):
+            for name in ("data", "encoding", "text_column", "label_column", "exact_labels", "label_with", "tags"):
                 if value := getattr(flags, name, None):
-                    more += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
+                    values = value if isinstance(value, list) else [] if value is True else [value]
+                    more += [f"--{name.replace('_', '-')}", *map(str, values)]
             command = publishing.evaluation_command(self.name, flags.model, flags.artifact, *more)
             evaluation = model_folder.record(flags.model, self.name, flags.artifact, measure, command)
         else:
@@ -126,6 +127,10 @@ class CommandLine:
         flags = self.parser.parse_args(argv)
 
         def work() -> None:
+            if data := getattr(flags, "data", None):
+                from apps.pipeline.sources import refuse_addresses  # which loads what unpacks files
+
+                refuse_addresses(data if isinstance(data, list) else [data])
             with runs.alone(flags.output, flags.resume) if flags.verb == "train" else contextlib.nullcontext():
                 verbs[flags.verb](flags)
             if flags.verb is None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import contextlib
 import gzip
 import io
+import lzma
 import re
+import sys
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
@@ -27,11 +30,11 @@ _NO_TEXTS = {  # what people take for texts, by the first bytes
     b"PK\x03\x04": "a ZIP file or a document of Word, Excel or LibreOffice",
     b"\xd0\xcf\x11\xe0": "an old document of Word or Excel",
     b"{\\rtf": "a document in RTF",
-    b"BZh": "a file compressed by bzip2",
-    b"\xfd7zXZ\x00": "a file compressed by xz",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
 }
+_COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}  # by the first bytes
+_DAMAGED = 0.1  # of the characters beyond ASCII: with fewer bytes that aren't UTF-8, it is UTF-8 with damage
 _MARKS = {  # the byte-order marks, the longer ones first: UTF-32's begins with UTF-16's
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -51,14 +54,23 @@ def clean(text: str) -> str:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """A file to be read, bytes; what gzip compressed is unpacked. DataError if that fails meanwhile."""
+    """A file to be read, bytes; what gzip, bzip2 or xz compressed is unpacked. DataError if that fails meanwhile."""
     with open(path, "rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
+        start = file.read(6)
+    unpack = next((unpack for magic, unpack in _COMPRESSED.items() if start.startswith(magic)), None)
     try:
-        with (gzip.open if compressed else open)(path, "rb") as file:
+        with (unpack or open)(path, "rb") as file:
             yield file
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise DataError(f"expected a whole file in {path}, got one that gzip can't read") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError):
+        raise _not_unpacked(path) from None
+    except OSError as error:
+        if unpack is None or error.errno is not None:  # bz2's own have no number
+            raise
+        raise _not_unpacked(path) from None
+
+
+def _not_unpacked(path: Path) -> DataError:
+    return DataError(f"expected a whole compressed file in {path}, got a damaged one, or one that was cut off")
 
 
 @contextlib.contextmanager
@@ -78,14 +90,46 @@ def encoding_of(path: Path) -> str:
             sample = file.read(_SAMPLE)
     except IsADirectoryError:
         raise DataError(f"expected a text file, got {path}, which is a folder: name the files in it") from None
+    return _encoding_in(sample, path)
+
+
+def _encoding_in(sample: bytes, name: object) -> str:
+    """The encoding of a file by its beginning; DataError: it is no text."""
     if kind := next((kind for start, kind in _NO_TEXTS.items() if sample.startswith(start)), None):
-        raise DataError(f"expected a text in {path}, got {kind}: save what is in it as plain text")
+        raise DataError(f"expected a text in {name}, got {kind}: save what is in it as plain text")
     encoding = _encoding_of(sample)
     if encoding is None:
         raise DataError(
-            f"expected a text in {path}, got bytes that no encoding makes a text of: name one by --encoding"
+            f"expected a text in {name}, got bytes that no encoding makes a text of: name one by --encoding"
         )
     return encoding
+
+
+def decoded(content: bytes, name: str, encoding: str | None = None) -> str:
+    """The text of a file that is in memory, in the encoding that is named, or else found by all of it.
+
+    UTF-8 in which a few bytes are damaged stays UTF-8, and it is said how many. DataError if nothing fits.
+    """
+    sample = content[:_SAMPLE]
+    marked = sample.startswith((*_MARKS, *_NO_TEXTS)) or 0 in sample
+    try:
+        if encoding is None:
+            encoding = _encoding_in(sample, name) if marked else "utf-8"
+        elif codecs.lookup(encoding).name != "utf-8":
+            return content.decode(encoding)
+        return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except LookupError:
+        raise DataError(f"expected the name of an encoding, such as gb18030, got {encoding!r}") from None
+    except UnicodeError as error:
+        if encoding != "utf-8":
+            raise DataError(f"expected {encoding} in {name}, got something else: name one by --encoding") from error
+    text = content.decode("utf-8-sig", "replace")
+    damaged = text.count("\ufffd")
+    if damaged > _DAMAGED * len(re.findall(r"[^\x00-\x7f]", text)):
+        lines = b"\n".join(line for line in content.splitlines() if not line.isascii())  # what tells encodings apart
+        return content.decode(_encoding_in(lines[: _SAMPLE - 1], name), "replace")
+    print(f"{name}: {damaged:,} bytes that aren't UTF-8 are read as U+FFFD", file=sys.stderr)
+    return text
 
 
 def _encoding_of(sample: bytes) -> str | None:

@@ -15,21 +15,22 @@ from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
 from apps.pipeline.vocabulary import Vocabulary
 from apps.sentiment import artifacts
-from apps.sentiment.data import load_data, load_test_data
+from apps.sentiment.data import Files, load_data, load_test_data
 from apps.sentiment.evaluation import evaluate
 from apps.sentiment.model import NAME, QUICK, Recipe, build_model
 from apps.sentiment.use import Answer, load
 
 
-def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None:
+def train(recipe: Recipe, files: Files, output: Path, resume: bool) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
+    own = load_data(files, recipe.seed) if files.paths else None  # before TensorFlow speaks, in case they are refused
     from apps.pipeline import training
     from apps.pipeline.runs import Run
     from apps.sentiment.learning import learn_labels, pretrain
 
     training.set_up(recipe.seed)
-    labelled, validation, test, unlabelled = load_data(data, recipe.seed)
-    run = Run(NAME, recipe, labelled.fingerprint(), output, resume, data is not None)
+    labelled, validation, test, unlabelled = own or load_data(files, recipe.seed)
+    run = Run(NAME, recipe, labelled.fingerprint(), output, resume, own is not None)
     texts = labelled.texts + validation.texts + unlabelled
     vocabulary = Vocabulary.from_texts(texts, recipe.words, recipe.keep_last, labelled.names)
     print(f"{len(texts):,} texts, {len(validation):,} of them to validate; {len(vocabulary):,} ids", flush=True)
@@ -84,10 +85,20 @@ def demonstrate() -> None:
         print_answer(answer)
 
 
+def files_of(flags: argparse.Namespace) -> Files:
+    """What --data and the flags beside it say."""
+    return Files(flags.data, flags.encoding, flags.text_column, flags.label_column, flags.exact_labels)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line -> its exit status; see `python -m apps.sentiment --help`."""
     summary, quick = "Is a text positive? Without a verb: a demonstration.", "minutes instead of an hour, less accurate"
-    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS)
+    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS, text_files=True)
+    for parser in (commands.train, commands.evaluate, commands.export):
+        for what in ("text", "label"):
+            column = f"with the {what}s: its name, or its number where the file has no header; else a usual name"
+            parser.add_argument(f"--{what}-column", metavar="COLUMN", help=column)
+        parser.add_argument("--exact-labels", action="store_true", help="Pos and pos are two labels")
     commands.train.add_argument(
         "--language-model-epochs", type=command_line.positive, help="first pretrain embedding and LSTM to predict words"
     )
@@ -99,18 +110,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run_train(flags: argparse.Namespace) -> None:
         command_line.need("gensim", "sklearn", "matplotlib", "tensorboard")
         recipe = commands.recipe(flags, Recipe(), **QUICK if flags.quick else {})
-        train(recipe, flags.data, flags.output, flags.resume)
+        train(recipe, files_of(flags), flags.output, flags.resume)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         def measure(folder: Path) -> Evaluation:
-            test = load_test_data(flags.data, None if flags.all else publishing.own_data(folder))
+            names = Vocabulary.load(folder).labels
+            test = load_test_data(files_of(flags), names, None if flags.all else publishing.own_data(folder))
             return evaluate(folder, flags.artifact, test)
 
         commands.evaluated(flags, measure)
 
     def run_export(flags: argparse.Namespace) -> None:
         model, vocabulary = artifacts.load_trained(flags.trained)
-        texts = load_data(flags.data, Recipe.seed)[0].texts
+        texts = load_data(files_of(flags), Recipe.seed)[0].texts
         commands.exported(flags, lambda how: artifacts.write(model, vocabulary, flags.output, how, texts))
 
     def run_classify(flags: argparse.Namespace) -> None:
