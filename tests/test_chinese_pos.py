@@ -98,8 +98,8 @@ def test_plain_json_and_conllu(trained, capfd):
     text = "我爱 中国。"
     assert answers(capfd, "--model", trained, text, "") == "我/r 爱/v 中国/ns 。/w\n\n"
     answer = json.loads(answers(capfd, "--model", trained, "--json", text))
-    assert answer["text"] == text
-    assert answer["words"][2] == {"word": "中国", "tag": "ns", "start": 3, "end": 5}
+    assert answer["input"] == text
+    assert answer["answer"][2] == {"word": "中国", "tag": "ns", "start": 3, "end": 5}
     assert answers(capfd, "--model", trained, "--format", "conllu", text, "") == (
         "# text = 我爱 中国。\n"
         "1\t我\t_\t_\tr\t_\t_\t_\t_\tSpaceAfter=No|TokenRange=0:1\n"

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from app_table import APPS, ARTIFACTS, EVERYTHING, contents, weights_of
 
-from apps.pipeline import command_line, publishing
+from apps.pipeline import command_line, printing, publishing
 from apps.pipeline.publishing import FILES
 
 every_app = pytest.mark.parametrize("app", APPS, indirect=True)
@@ -213,10 +213,10 @@ def test_without_a_verb_the_shipped_model_is_shown(app, trained, data, tmp_path,
     assert app.run(app.verb, *app.ask(data)) == 0
     assert capfd.readouterr().out.split("%")[0].strip().startswith(app.answer)
     assert app.run() == 0
-    shown, usage = capfd.readouterr().out.split("usage:")
-    assert len(shown.strip().splitlines()) >= 3
-    for verb in ("train", "evaluate", "export", app.verb):
-        assert f"\n    {verb}" in usage
+    *shown, more = capfd.readouterr().out.strip().splitlines()
+    assert len(shown) >= 3
+    verbs = f"train, evaluate, export, {app.verb}"
+    assert more == f"python -m apps.{app.name} VERB, with one of {verbs}; --help tells more"
     monkeypatch.setattr(publishing, "SHIPPED", tmp_path / "none")
     assert app.fails(capfd).startswith("expected a trained model in ")
 
@@ -230,6 +230,9 @@ def test_the_python_door(app, trained, data, capfd):
     assert [repr(each) for each in answer([question, question], **app.options)] == [repr(found)] * 2
     assert app.run(app.verb, "--model", trained, "--json", *app.ask(data)) == 0
     printed = json.loads(capfd.readouterr().out)
-    fields = json.loads(json.dumps(dataclasses.asdict(found), default=str))
-    shared = printed.keys() & fields.keys()
-    assert shared and {name: printed[name] for name in shared} == {name: fields[name] for name in shared}
+    assert list(printed)[:2] == ["input", "answer"] and printed["answer"]
+    if app.name == "chinese_pos":  # its answer is of words, whose places stand in the input
+        words = [word for sentence in found.sentences for word in sentence]
+        assert [(word["start"], word["end"], word["tag"]) for word in printed["answer"]] == [*map(tuple, words)]
+    elif app.name != "shakespeare":  # whose method in Python is asked with other options
+        assert printed == json.loads(printing.json_line(printing.as_object(found)))

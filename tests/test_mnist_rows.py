@@ -130,8 +130,8 @@ def test_recognise_as_json_goes_on_after_what_is_no_picture(trained, tmp_path, c
     assert run("recognise", "--model", trained, "--json", *files) == 2
     captured = capfd.readouterr()
     answers = [json.loads(line) for line in captured.out.splitlines()]
-    assert [answer["file"] for answer in answers] == [str(file) for file in files]
-    assert [answer["label"] for answer in answers] == ["minus", *[None] * 5, "minus"]
+    assert [answer["input"] for answer in answers] == [str(file) for file in files]
+    assert [answer["answer"] for answer in answers] == ["minus", *[None] * 5, "minus"]
     assert list(answers[0]["probabilities"]) == list(CLASSES)
     assert sum(answers[0]["probabilities"].values()) == pytest.approx(1.0)
     assert answers[0]["probabilities"] == answers[6]["probabilities"]  # nothing is kept between two pictures

@@ -55,7 +55,7 @@ def test_a_number_on_the_command_line_and_names_that_would_steer_the_terminal(tm
     assert line.split()[0] == "42" and "a\\x1b[31m\\n.png" in line and "(4: " in line
     assert main(["recognise", "--digits", "--json", str(path)]) == 0
     answer = json.loads(capfd.readouterr().out)
-    assert answer["label"] == "42" and [told["label"] for told in answer["characters"]] == ["4", "2"]
+    assert answer["answer"] == "42" and [told["label"] for told in answer["characters"]] == ["4", "2"]
     assert main(["recognise", str(path)]) == 2
     captured = capfd.readouterr()
     assert "got 2 side by side" in captured.err and "\x1b" not in captured.out + captured.err

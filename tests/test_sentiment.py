@@ -89,13 +89,13 @@ def test_classify_lines_as_json(trained, tmp_path, capfd, monkeypatch):
     assert run("classify", "--model", trained, "--json") == 0
     assert capfd.readouterr().out == out
     answers = [json.loads(line) for line in out.split("\n")[:-1]]
-    assert [answer["text"] for answer in answers] == ["A good film", "", "dull 好\u2028", "caf\ufffd"]
-    assert [answer["label"] for answer in answers][:3] == [LABELS[1], None, LABELS[0]]
+    assert [answer["input"] for answer in answers] == ["A good film", "", "dull 好\u2028", "caf\ufffd"]
+    assert [answer["answer"] for answer in answers][:3] == [LABELS[1], None, LABELS[0]]
     assert answers[1]["probabilities"] is None
     for answer in answers[::2]:
         assert list(answer["probabilities"]) == list(LABELS)
         assert sum(answer["probabilities"].values()) == pytest.approx(1.0)
-        assert max(answer["probabilities"], key=answer["probabilities"].get) == answer["label"]
+        assert max(answer["probabilities"], key=answer["probabilities"].get) == answer["answer"]
     monkeypatch.setattr(sys, "stdin", Bytes(b""))
     assert fails(capfd, "classify", "--model", trained) == "expected a text in standard input, got nothing"
 

@@ -71,8 +71,8 @@ def test_generate_several_as_json(trained, capfd):
     lines = written(trained, capfd, "--prompt", "the €", "--length", 30, "--seed", 1, "--count", 3, "--json")
     answers = [json.loads(line) for line in lines.splitlines()]
     assert [answer["row"] for answer in answers] == [0, 1, 2]
-    assert len({answer["text"] for answer in answers}) == 3
-    assert all(answer["text"].startswith("the €") and len(answer["text"]) == 35 for answer in answers)
+    assert len({answer["answer"] for answer in answers}) == 3
+    assert all(answer["answer"].startswith("the €") and len(answer["answer"]) == 35 for answer in answers)
 
 
 def test_longer_texts_begin_like_shorter_ones(trained, capfd):

@@ -62,7 +62,7 @@ def test_reverse_goes_on_after_a_word_that_cannot_be_spelled(trained, capfd):
     captured = capfd.readouterr()
     answers = [json.loads(line) for line in captured.out.splitlines()]
     assert [answer["word"] for answer in answers] == words
-    assert [answer["reversed"] for answer in answers] == ["woman", None, None, None, "down"]
+    assert [answer["answer"] for answer in answers] == ["woman", None, None, None, "down"]
     assert 0.0 < answers[0]["probability"] <= 1.0 and "problem" not in answers[0]
     problems = [answer["problem"] for answer in answers[1:4]]
     assert problems == [
@@ -82,10 +82,10 @@ def test_reverse_with_a_beam_gives_candidates(trained, capfd):
     assert run(*flags, 3, "--json", "man") == 0
     (answer,) = map(json.loads, capfd.readouterr().out.splitlines())
     probabilities = [candidate["probability"] for candidate in answer["candidates"]]
-    assert len(probabilities) == 3 == len({candidate["reversed"] for candidate in answer["candidates"]})
+    assert len(probabilities) == 3 == len({candidate["answer"] for candidate in answer["candidates"]})
     assert probabilities == sorted(probabilities, reverse=True) and sum(probabilities) <= 1.0
-    assert answer["candidates"][0] == {name: answer[name] for name in ("reversed", "probability")}
-    assert answer["reversed"] == "woman"
+    assert answer["candidates"][0] == {name: answer[name] for name in ("answer", "probability")}
+    assert answer["answer"] == "woman"
     assert run(*flags, 2, "up") == 0
     first, second = capfd.readouterr().out.splitlines()
     assert first.split()[1] == "down" and float(first.split()[0].rstrip("%")) > float(second.split()[0].rstrip("%"))

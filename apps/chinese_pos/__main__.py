@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line -> its exit status; see `python -m apps.chinese_pos --help`."""
     summary = "Chinese words and their parts of speech. Without a verb: a demonstration."
     quick = "minutes instead of hours, less accurate"
-    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS)
+    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS, Recipe())
     commands.train.add_argument(
         "--no-word-vectors", action="store_true", help="begin with random vectors, to see what word2vec's gain"
     )
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb = commands.verb("tag", "cut a text into words and tell their parts of speech")
     verb.add_argument("texts", nargs="*", metavar="TEXT", help="without one: the lines of --file or standard input")
     verb.add_argument("--file", type=Path, help="a text a line")
-    verb.add_argument("--format", choices=FORMATS, default="plain", help="--json is --format json")
+    verb.add_argument("--format", choices=FORMATS, default="plain", help="--json is --format json (%(default)s)")
     verb.add_argument("--segmenter", choices=["jieba"], help="keep its words, and let the network tag them")
 
     def run_train(flags: argparse.Namespace) -> None:

@@ -25,13 +25,13 @@ def as_plain(text: str, found: Iterable[list[Word]]) -> str:
 
 
 def as_json(text: str, found: Iterable[list[Word]]) -> str:
-    """One object: the text, and its words with their places, text[start:end], counted in code points."""
+    """One object, "input", the text, and "answer", its words with their places, input[start:end], in code points."""
     words = [
         {"word": text[word.start : word.end], "tag": word.tag, "start": word.start, "end": word.end}
         for sentence in found
         for word in sentence
     ]
-    return json_line({"text": text, "words": words})
+    return json_line({"input": text, "answer": words})
 
 
 def as_conllu(text: str, found: Iterable[list[Word]]) -> str:

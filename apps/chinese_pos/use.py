@@ -19,7 +19,6 @@ from apps.pipeline.errors import DataError
 from apps.pipeline.publishing import FILES
 
 AT_ONCE = 64  # sentences that are decoded together
-AS_GOOD = 0.0005  # of the F1
 JOINED = 2**13  # characters of several texts that are read together
 Sentence = list[Word]
 
@@ -165,11 +164,4 @@ def parse(tagged: str, text: str) -> Sentence:
 
 def load(folder: Path | str | None = None) -> Tagger:
     """The model in a folder, by default the shipped one, ready to `tag`."""
-    return running.opened(NAME, folder, lambda folder: Tagger(folder, quickest(folder)))
-
-
-def quickest(folder: Path) -> str:
-    """The LiteRT file that answers: that of 8 bits where results.json says that it is as good as that of 32."""
-    artifacts = publishing.read_results(folder).get("artifacts", {})
-    whole, small = (artifacts.get(name, {}).get("value") for name in ("litert", "litert_int8"))
-    return "litert" if whole is None or small is None or small < whole - AS_GOOD else "litert_int8"
+    return running.opened(NAME, folder, lambda folder: Tagger(folder, publishing.quickest(folder)))

@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line -> its exit status; see `python -m apps.mnist_rows --help`."""
     summary = "Which digit is in a picture? Without a verb: a demonstration."
     quick = "minutes instead of an hour, less accurate"
-    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS)
+    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS, Recipe())
     commands.evaluate.add_argument(
         "--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix and the worst mistakes"
     )

@@ -11,8 +11,9 @@ import numpy as np
 
 from apps.mnist_rows.model import NAME
 from apps.mnist_rows.pictures import SIZE, Labels, characters, read_picture
-from apps.pipeline import running
+from apps.pipeline import publishing, running
 from apps.pipeline.errors import DataError, sentence
+from apps.pipeline.printing import told_as
 
 Picture = str | Path | BinaryIO  # a file's name, or a file that is open
 
@@ -29,8 +30,8 @@ class Answer:
         image: what the network saw, float32 (28, 28).
     """
 
-    file: str
-    label: str | None
+    file: str = told_as("input")
+    label: str | None = told_as("answer")
     probabilities: dict[str, float] | None
     characters: list[dict[str, str | float]] | None = None
     problem: str | None = None
@@ -100,4 +101,4 @@ class Recogniser:
 
 def load(folder: Path | str | None = None) -> Recogniser:
     """The model in a folder, by default the shipped one, ready to `recognise`."""
-    return running.opened(NAME, folder, Recogniser)
+    return running.opened(NAME, folder, lambda folder: Recogniser(folder, publishing.quickest(folder)))

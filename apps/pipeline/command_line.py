@@ -15,46 +15,78 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from apps.pipeline import model_folder, publishing, runs
 from apps.pipeline.errors import DataError, sentence, summary
-from apps.pipeline.printing import json_line, visible
+from apps.pipeline.printing import as_object, json_line, visible
 from apps.pipeline.publishing import FILES, Evaluation
 from apps.pipeline.runs import Recipe
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells what is wrong with the arguments in one sentence, without the usage before it."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {visible(message)}; --help tells what there is\n")
+
+
+class Version(argparse.Action):
+    """Prints the version and ends; it is looked up only then."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, nargs=0, **options)
+
+    def __call__(self, *_: Any) -> NoReturn:
+        print(f"keras-rnn {publishing.version('keras-rnn') or '(a checkout that is not installed)'}")
+        sys.exit(0)
+
+
 class CommandLine:
     """An app's parser with `train`, `evaluate` and `export`, and what is the same in their bodies; the app adds its own
     flags and its own verb.
 
-    Without a verb the app gives a demonstration and its help.
+    Without a verb the app gives a demonstration, and a line that names its verbs.
 
     Args:
         quick: what `train --quick` is.
         artifacts: those that the app writes, of FILES.
+        recipe: how the app trains unless flags say otherwise.
         text_files: whether `--data` takes several files, and `--encoding` how they are written.
     """
 
-    def __init__(self, name: str, description: str, quick: str, artifacts: Sequence[str], text_files: bool = False):
-        self.name, self.artifacts = name, artifacts
-        self.parser = argparse.ArgumentParser(f"python -m apps.{name}", description=description, allow_abbrev=False)
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        quick: str,
+        artifacts: Sequence[str],
+        recipe: Recipe = Recipe(),  # noqa: B008: it can't be changed
+        text_files: bool = False,
+    ):
+        self.name, self.artifacts, self._recipe = name, artifacts, recipe
+        self.parser = Parser(f"python -m apps.{name}", description=description)
+        self.parser.add_argument("--version", action=Version, help="print the version of keras-rnn and exit")
         self._verbs = self.parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
 
         self.train = self.verb("train", "train a model, measure it and write its folder")
         self.train.add_argument(
             "--output", type=Path, default=Path("runs") / name, help="folder to write (%(default)s)"
         )
-        self.train.add_argument("--epochs", type=positive, help="at most so many; the best one is kept")
-        self.train.add_argument("--batch-size", type=positive)
-        self.train.add_argument("--seed", type=seed, help="the same seed gives the same model on the same machine")
+        self.setting("epochs", positive, "at most so many passes over the data; the best one is kept")
+        self.setting("batch_size", positive, "examples that a training step learns from together")
+        self.setting("seed", seed, "the same seed gives the same model on the same machine")
         self.train.add_argument("--quick", action="store_true", help=quick)
         self.train.add_argument("--resume", action="store_true", help="go on with an interrupted run in --output")
 
         self.evaluate = self.verb("evaluate", "measure one of a model's artifacts on the test data")
-        self.evaluate.add_argument("--artifact", choices=artifacts, default="saved_model")
+        files = "which file to measure (%(default)s)"
+        self.evaluate.add_argument("--artifact", choices=artifacts, default="saved_model", help=files)
         self.evaluate.add_argument(
             "--record", action="store_true", help="write it into results.json and the model card"
         )
@@ -79,7 +111,7 @@ class CommandLine:
 
     def verb(self, name: str, summary: str) -> argparse.ArgumentParser:
         """The parser of a new verb."""
-        parser = self._verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        parser = self._verbs.add_parser(name, help=summary, description=summary)
         parser.add_argument("--debug", action="store_true", help="show where an error came from")
         if name not in ("train", "export"):
             parser.add_argument(
@@ -89,8 +121,14 @@ class CommandLine:
                 metavar="FOLDER",
                 help="the shipped one by default",
             )
-            parser.add_argument("--json", action="store_true", help="for machines: JSON")
+            parser.add_argument("--json", action="store_true", help="for machines: a JSON object a line")
         return parser
+
+    def setting(self, name: str, kind: Callable[[str], Any], meaning: str) -> None:
+        """A flag of `train` for a field of the app's recipe, whose value there the help tells as the default."""
+        default = getattr(self._recipe, name)
+        told = f"{meaning} (the app's own: {'none' if default is None else default})"
+        self.train.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=told)
 
     def recipe(self, flags: argparse.Namespace, recipe: AnyRecipe, **changes: Any) -> AnyRecipe:
         """`recipe` with `changes`, and with every field of it that the user has named."""
@@ -123,7 +161,8 @@ class CommandLine:
         print(f"{flags.output}: {files} are written; `evaluate --record` measures them")
 
     def run(self, verbs: dict[str | None, Callable[[argparse.Namespace], None]], argv: Sequence[str] | None) -> int:
-        """Calls the verb that `argv` names -> the exit status. None: no verb is named; its help follows."""
+        """Calls the verb that `argv` names -> the exit status. None: no verb is named; what else there is follows."""
+        offer_completion(self.parser)
         flags = self.parser.parse_args(argv)
 
         def work() -> None:
@@ -131,11 +170,12 @@ class CommandLine:
                 from apps.pipeline.sources import refuse_addresses  # which loads what unpacks files
 
                 refuse_addresses(data if isinstance(data, list) else [data])
+            if flags.verb == "evaluate":  # better before the data is loaded than behind it
+                model_folder.expect_artifact(flags.model, flags.artifact)
             with runs.alone(flags.output, flags.resume) if flags.verb == "train" else contextlib.nullcontext():
                 verbs[flags.verb](flags)
             if flags.verb is None:
-                print()
-                self.parser.print_help()
+                print(f"\n{self.parser.prog} VERB, with one of {', '.join(self._verbs.choices)}; --help tells more")
 
         return exit_status(self.parser.prog, work, getattr(flags, "debug", False))
 
@@ -180,18 +220,20 @@ def unforeseen(error: Exception) -> str:
     return f"unforeseen {summary(error)}; the details are in {file.name}, {sent}"
 
 
-def tell(answer: Any, as_json: bool, in_words: Callable[[Any], None]) -> None:
-    """Prints an answer, a dataclass: by `in_words`, or as a line of JSON.
+def offer_completion(parser: argparse.ArgumentParser) -> None:
+    """Tells a shell that asks for it how the words of a command go on, and ends; needs the package argcomplete."""
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete
 
-    JSON leaves out the fields that have their default value or aren't part of the repr.
-    """
-    if not as_json:
+        argcomplete.autocomplete(parser)
+
+
+def tell(answer: Any, as_json: bool, in_words: Callable[[Any], None]) -> None:
+    """Prints an answer, a dataclass: by `in_words`, or as a line of JSON."""
+    if as_json:
+        print(json_line(as_object(answer)), flush=True)
+    else:
         in_words(answer)
-        return
-    told = {field.name: getattr(answer, field.name) for field in dataclasses.fields(answer) if field.repr}
-    defaults = {field.name: field.default for field in dataclasses.fields(answer)}
-    told = {name: value for name, value in told.items() if value is not defaults[name]}
-    print(json_line(told), flush=True)
 
 
 def need(*packages: str) -> None:

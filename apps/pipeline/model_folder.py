@@ -32,7 +32,7 @@ def read(folder: Path, name: str) -> bytes:
             raise DataError(f"expected a file at {path}, got something else")
         content = path.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"expected a trained model in {folder}, got no {name} there") from None
+        raise DataError(f"expected a trained model in {folder}, got no {name} there{left_out(path)}") from None
     expected = publishing.hashes(publishing.read_results(folder)).get(name)
     if expected is not None and publishing.digest(content) != expected:
         raise _damaged(path)
@@ -116,6 +116,22 @@ def _listed(results: dict[str, Any], artifact: str, folder: Path) -> dict[str, A
     if artifact not in results.get("artifacts", {}):
         raise DataError(f"expected a results.json that lists {artifact} in {folder}, got none: export the model again")
     return results["artifacts"][artifact]
+
+
+def expect_artifact(folder: Path, artifact: str) -> None:
+    """DataError if the folder's results.json lists the artifact and its file isn't there."""
+    path = folder / publishing.FILES[artifact]
+    if not path.exists() and (why := left_out(path)):
+        raise DataError(f"expected {path} to measure, got no such file{why}")
+
+
+def left_out(path: Path) -> str:
+    """Where a file is that isn't there, for the end of a sentence; empty if results.json doesn't list it either."""
+    results = publishing.read_results(path.parent)
+    if path.name not in publishing.hashes(results):
+        return ""
+    place = f"saved_models/{results['app']} of the project's repository"
+    return f": the package leaves it out to be small; it is in {place}, and `train` writes it"
 
 
 def _damaged(path: Path) -> Damaged:

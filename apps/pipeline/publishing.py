@@ -27,6 +27,7 @@ FILES = {  # the artifacts, as keras_rnn.export names them
     "litert_int8": "model_int8.tflite",
     "litert_full_int8": "model_full_int8.tflite",
 }
+AS_GOOD = 0.0005  # of a figure that is better the higher it is
 SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"
 _APPS = Path(__file__).resolve().parents[1]
 
@@ -84,6 +85,13 @@ def results_type() -> type:
     training_field = ("training", training, field(default_factory=training))
     lists = [("artifacts", dict[str, artifact], {}), ("files", files, {}), training_field]
     return defstruct("Results", [("app", str), *lists])
+
+
+def quickest(folder: Path) -> str:
+    """The LiteRT file that answers: that of 8 bits where results.json says that it is as good as that of 32."""
+    artifacts = read_results(folder).get("artifacts", {})
+    whole, small = (artifacts.get(name, {}).get("value") for name in ("litert", "litert_int8"))
+    return "litert" if whole is None or small is None or small < whole - AS_GOOD else "litert_int8"
 
 
 def own_data(folder: Path) -> dict[str, Any] | None:
@@ -168,7 +176,7 @@ def metrics_in_words(figures: dict[str, Any]) -> str:
 
 def environment(packages: Sequence[str]) -> dict[str, Any]:
     """Versions of those packages that are installed, and hardware, for results.json."""
-    installed = {name: _version(name) for name in packages}
+    installed = {name: version(name) for name in packages}
     return {
         "versions": {"python": platform.python_version(), **{name: v for name, v in installed.items() if v}},
         "hardware": {
@@ -197,7 +205,8 @@ def evaluation_command(app: str, folder: Path, artifact: str, *more: str) -> str
     return shlex.join([*words, *more])
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """That of an installed package."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

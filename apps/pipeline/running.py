@@ -99,7 +99,7 @@ def load_saved_model(path: Path, signature: str = "serving_default"):
     import tensorflow as tf
 
     if not (path / "saved_model.pb").exists():
-        raise DataError(f"expected a SavedModel in {path}, got none")
+        raise DataError(f"expected a SavedModel in {path}, got none{model_folder.left_out(path)}")
     model_folder.expect_whole(path)
     try:
         return tf.saved_model.load(str(path)).signatures[signature]

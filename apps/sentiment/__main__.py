@@ -93,15 +93,14 @@ def files_of(flags: argparse.Namespace) -> Files:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line -> its exit status; see `python -m apps.sentiment --help`."""
     summary, quick = "Is a text positive? Without a verb: a demonstration.", "minutes instead of an hour, less accurate"
-    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS, text_files=True)
+    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS, Recipe(), text_files=True)
     for parser in (commands.train, commands.evaluate, commands.export):
         for what in ("text", "label"):
             column = f"with the {what}s: its name, or its number where the file has no header; else a usual name"
             parser.add_argument(f"--{what}-column", metavar="COLUMN", help=column)
         parser.add_argument("--exact-labels", action="store_true", help="Pos and pos are two labels")
-    commands.train.add_argument(
-        "--language-model-epochs", type=command_line.positive, help="first pretrain embedding and LSTM to predict words"
-    )
+    meaning = "passes in which embedding and LSTM first learn to predict words"
+    commands.setting("language_model_epochs", command_line.positive, meaning)
     verb = commands.verb("classify", "say which label a text has")
     verb.add_argument("texts", nargs="*", metavar="TEXT", help="without one: the lines of --file or standard input")
     verb.add_argument("--file", type=Path, help="a text a line")

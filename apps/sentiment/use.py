@@ -10,6 +10,7 @@ import numpy as np
 
 from apps.pipeline import running
 from apps.pipeline.errors import DataError
+from apps.pipeline.printing import told_as
 from apps.pipeline.vocabulary import FILE, UNKNOWN, Vocabulary, tokenize
 from apps.sentiment.model import NAME
 
@@ -23,8 +24,8 @@ class Answer:
         words: if they were asked for, each token that was read and how far it moves the log-odds of the second label.
     """
 
-    text: str
-    label: str | None
+    text: str = told_as("input")
+    label: str | None = told_as("answer")
     probabilities: dict[str, float] | None
     words: list[tuple[str, float]] | None = None
 

@@ -22,6 +22,14 @@ from apps.shakespeare.symbols import LEVELS
 from apps.shakespeare.use import Author, Choice, Writer, load
 
 OFFERED = 9  # symbols to choose from by hand
+SETTINGS = (  # of the recipe, each a flag
+    ("units", command_line.positive, "width of each LSTM"),
+    ("layers", command_line.positive, "LSTMs, one on the other"),
+    ("window", command_line.positive, "symbols that a gradient reaches back"),
+    ("most", command_line.positive, "different symbols; rarer ones are unknown"),
+    ("learning_rate", command_line.not_negative, "the highest that it climbs to"),
+    ("clip", command_line.not_negative, "the largest norm of all gradients together"),
+)
 LAYOUT = "\n\t"  # control characters that belong to a text
 
 
@@ -85,27 +93,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line -> its exit status; see `python -m apps.shakespeare --help`."""
     summary = "Write like Shakespeare, or like a text of yours. Without a verb: a demonstration."
     quick = "half an hour instead of more than one, a little worse"
-    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS, text_files=True)
+    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS, Recipe(), text_files=True)
     add = commands.train.add_argument
     add("--level", choices=LEVELS, help="what the network reads and writes: characters (default) or words")
     add("--sampling", choices=SAMPLINGS, help="windows that carry the state on (default), or begin anywhere, at zero")
-    for name in ("units", "layers", "window", "most"):
-        add(f"--{name}", type=command_line.positive, help="symbols; rarer ones are unknown" if name == "most" else None)
-    for name in ("learning_rate", "clip"):
-        add(f"--{name.replace('_', '-')}", type=command_line.not_negative)
+    for name, kind, meaning in SETTINGS:
+        commands.setting(name, kind, meaning)
     verb = commands.verb("generate", "go on with a prompt")
-    verb.add_argument("--prompt", default="", help='what to go on with; "-": standard input; without it: a line begins')
+    verb.add_argument("--prompt", default="", help='what to go on with; "-": standard input; else a line begins')
     verb.add_argument("--file", type=Path, help="a file with the prompt")
     verb.add_argument("--length", type=command_line.positive, default=500, help="symbols to write (%(default)s)")
     verb.add_argument(
         "--temperature", type=command_line.not_negative, default=0.8, help="0: the likeliest (%(default)s)"
     )
-    verb.add_argument("--top-k", type=command_line.positive, default=0, help="only the likeliest so many")
-    verb.add_argument("--top-p", type=command_line.part, default=1.0, help="only the likeliest that have this part")
+    verb.add_argument("--top-k", type=command_line.positive, default=0, help="only the likeliest so many; 0, all of them (%(default)s)")
+    verb.add_argument("--top-p", type=command_line.part, default=1.0, help="only the likeliest that have this part (%(default)s)")
     verb.add_argument(
         "--seed", type=command_line.seed, help="the same seed writes the same text; else another each time"
     )
-    verb.add_argument("--count", type=command_line.positive, default=1, help="texts")
+    verb.add_argument("--count", type=command_line.positive, default=1, help="how many texts (%(default)s)")
     verb.add_argument("--interactive", action="store_true", help="choose each symbol yourself")
 
     def run_train(flags: argparse.Namespace) -> None:

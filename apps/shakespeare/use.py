@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.pipeline import running
+from apps.pipeline.printing import told_as
 from apps.shakespeare.model import NAME
 from apps.shakespeare.sampling import choose, random_number
 from apps.shakespeare.stepping import States, Stepper
@@ -32,8 +33,8 @@ class Choice:
 class Text:
     """A prompt and the text that begins with it, and how it was chosen: the `row` of several, and a Choice's fields."""
 
-    prompt: str
-    text: str
+    prompt: str = told_as("input")
+    text: str = told_as("answer")
     row: int
     temperature: float
     top_k: int

@@ -44,7 +44,7 @@ def train(recipe: Recipe, data_path: Path | None, output: Path, resume: bool) ->
 def print_answer(answer: Answer) -> None:
     """A line for a word, empty if there is no answer; with a beam, a line for each candidate."""
     for candidate in answer.candidates or []:
-        print(f"{candidate['probability']:8.2%}  {visible(candidate['reversed'])}", flush=True)
+        print(f"{candidate['probability']:8.2%}  {visible(candidate['answer'])}", flush=True)
     if answer.candidates is None:
         print(visible(answer.reversed or ""), flush=True)
 
@@ -59,11 +59,11 @@ def demonstrate() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line -> its exit status; see `python -m apps.word_reversal --help`."""
     summary, quick = "A word, spelled backwards. Without a verb: a demonstration.", "fewer epochs, less accurate"
-    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS)
+    commands = command_line.CommandLine(NAME, summary, quick, artifacts.ARTIFACTS, Recipe())
     verb = commands.verb("reverse", "spell words backwards, or answer as the pairs of --model do")
     verb.add_argument("words", nargs="*", metavar="WORD", help="without one: the lines of --file or standard input")
     verb.add_argument("--file", type=Path, help="a word a line")
-    verb.add_argument("--beam", type=command_line.positive, default=1, metavar="N", help="search with a beam N wide")
+    verb.add_argument("--beam", type=command_line.positive, default=1, metavar="N", help="search with a beam N wide; 1, the likeliest letter each time (%(default)s)")
     verb.add_argument("--plot", type=Path, metavar="FILE.png", help="draw where the network looked for each letter")
 
     def run_train(flags: argparse.Namespace) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.pipeline import running
+from apps.pipeline import publishing, running
 from apps.pipeline.errors import DataError
+from apps.pipeline.printing import told_as
 from apps.pipeline.publishing import FILES
 from apps.word_reversal.alphabet import Alphabet
 from apps.word_reversal.model import NAME
@@ -22,13 +23,13 @@ class Answer:
     """What the model makes of a word; of one that can't be spelled: None.
 
     Attributes:
-        candidates: with a beam wider than 1, its answers, {"reversed", "probability"}, the likeliest first.
+        candidates: with a beam wider than 1, its answers, {"answer", "probability"}, the likeliest first.
         problem: the sentence about a word without an answer.
         attention: where the network looked for each letter that it wrote, (letters and end mark, letters read).
     """
 
-    word: str
-    reversed: str | None
+    word: str = told_as("input")
+    reversed: str | None = told_as("answer")
     probability: float | None
     candidates: list[dict[str, str | float]] | None = None
     problem: str | None = None
@@ -58,10 +59,11 @@ class Translator:
             return Answer(word, None, None, problem=problem)
         found = self.answers(word, beam)
         candidates = [
-            {"reversed": self.alphabet.text(one.ids), "probability": math.exp(one.log_probability)} for one in found
+            {"answer": self.alphabet.text(one.ids), "probability": math.exp(one.log_probability)} for one in found
         ]
         attention = np.stack(found[0].attention)
-        return Answer(word, **candidates[0], candidates=candidates if beam > 1 else None, attention=attention)
+        best = candidates[0]
+        return Answer(word, best["answer"], best["probability"], candidates=candidates if beam > 1 else None, attention=attention)
 
     def answers(self, word: str, width: int = 1) -> list[Found]:
         """Those of a beam search, the likeliest first; DataError if the word can't be spelled."""
@@ -84,4 +86,4 @@ class Translator:
 
 def load(folder: Path | str | None = None) -> Translator:
     """The model in a folder, by default the shipped one, ready to `reverse`."""
-    return running.opened(NAME, folder, Translator)
+    return running.opened(NAME, folder, lambda folder: Translator(folder, publishing.quickest(folder)))
