@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def summaries() -> dict[str, str]:
     """The name of each app, and of the lessons, with the first line of its docstring."""
-    folders = sorted((path.parent for path in _FOLDER.glob("*/__main__.py")), key=lambda f: (f.name == _LESSONS, f.name))
+    folders = sorted(
+        (path.parent for path in _FOLDER.glob("*/__main__.py")), key=lambda f: (f.name == _LESSONS, f.name)
+    )
     return {folder.name: _first_line(folder / "__init__.py") for folder in folders}
 
 

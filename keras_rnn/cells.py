@@ -16,7 +16,7 @@ import tensorflow as tf
 
 # keras.layers.RNN has one dropout mask a sequence drawn, before its loop, only by cells of a class that Keras doesn't
 # export: found here by the method that RNN calls, so that our cells drop as they should under RNN and StackedRNNCells.
-OneMaskPerSequence = next((c for c in keras.layers.LSTMCell.__mro__ if "reset_dropout_mask" in vars(c)), object)
+OneMaskPerSequence: Any = next((c for c in keras.layers.LSTMCell.__mro__ if "reset_dropout_mask" in vars(c)), object)
 
 # Constructor arguments by their last word: the module that turns a name or a config into an object, and back.
 KERAS_OBJECTS = {
@@ -60,6 +60,10 @@ class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
     state_names: tuple[str, ...] = ("hidden",)
     weight_names: tuple[str, ...] = ("kernel", "recurrent_kernel", "bias")
     implementation = 2
+    dropout: float
+    recurrent_dropout: float
+    _dropout_mask: tuple[tf.Tensor, ...] | None
+    _recurrent_dropout_mask: tuple[tf.Tensor, ...] | None
 
     def __init__(self, arguments: dict[str, Any], **kwargs):
         units = arguments["units"]
@@ -194,7 +198,7 @@ def has_own(cell: RecurrentCell, *methods: str) -> bool:
 def with_weights(cell: RecurrentCell, **weights: tf.Tensor | None) -> RecurrentCell:
     """`cell` with tensors in place of its variables: all of its methods, and nothing that can be trained."""
     fixed = object.__new__(type(cell))  # not by its constructor, which makes variables and draws a seed
-    vars(fixed).update(vars(cell) | weights)
+    fixed.__dict__.update(vars(cell) | weights)
     return fixed
 
 

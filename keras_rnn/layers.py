@@ -4,6 +4,7 @@ keras.layers.RNN brings what surrounds the loop: initial and returned states, st
 """
 
 import inspect
+from operator import attrgetter
 from typing import Any
 
 import keras
@@ -16,11 +17,11 @@ from keras_rnn.cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell, has
 
 def time_major(mask: tf.Tensor | list | None) -> tf.Tensor | None:
     """A mask `(batch, time)`, or `(batch, time, 1)`, or a list of one, as bool `(time, batch)`."""
-    mask = keras.tree.flatten(mask)[0] if mask is not None else None
-    if mask is None:
+    given = keras.tree.flatten(mask)[0] if mask is not None else None
+    if given is None:
         return None
-    mask = tf.cast(mask, tf.bool)
-    return tf.transpose(mask if mask.shape.rank == 2 else tf.squeeze(mask, 2))
+    steps = tf.cast(given, tf.bool)
+    return tf.transpose(steps if steps.shape.rank == 2 else tf.squeeze(steps, 2))
 
 
 def argument_names(cell_class: type[RecurrentCell]) -> list[str]:
@@ -127,7 +128,7 @@ class RecurrentLayer(keras.layers.RNN):
 
 
 for _name in dict.fromkeys(name for cell in (SimpleRNNCell, LSTMCell, GRUCell) for name in argument_names(cell)):
-    setattr(RecurrentLayer, _name, property(lambda layer, name=_name: getattr(layer.cell, name), doc=f"`cell.{_name}`"))
+    setattr(RecurrentLayer, _name, property(attrgetter(f"cell.{_name}"), doc=f"`cell.{_name}`"))
 
 
 @keras.saving.register_keras_serializable(package="keras_rnn")

@@ -51,7 +51,7 @@ class Network:
         if cell and projected:
             raise ValueError("expected the weights of nn.LSTMCell, which has no projection, got weight_hr.")
         for name in ("weight_ih", "weight_hh", *["weight_hr"] * projected):
-            if np.ndim(arrays.get(name + first)) != 2:
+            if np.ndim(arrays.get(name + first, 0)) != 2:
                 got = f"shape {arrays[name + first].shape}" if name + first in arrays else "none"
                 raise ValueError(f"expected {name}{first}, a matrix, got {got}.")
         rows, output = arrays[f"weight_hh{first}"].shape
@@ -60,7 +60,7 @@ class Network:
         if rows not in (gate * units for gate in gates):
             kinds = ", ".join(f"{gate * units} rows ({KINDS[gate]})" for gate in gates)
             raise ValueError(f"expected weight_hh{first} of {kinds}, got {rows} rows and {output} columns.")
-        found = [NAME.fullmatch(name) for name in arrays]
+        found = [match for name in arrays if (match := NAME.fullmatch(name))]
         network = cls(
             gates=rows // units,
             units=units,
@@ -85,7 +85,7 @@ class Network:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every weight's, by its name."""
-        rows, shapes = self.gates * self.units, {}
+        rows, shapes = self.gates * self.units, dict[str, tuple[int, ...]]()
         for layer in range(self.layers):
             for suffix in self.suffixes(layer):
                 shapes[f"weight_ih{suffix}"] = (rows, self.features_of(layer))

@@ -32,7 +32,7 @@ class Stream:
                 f"{layer.name} expected to read forwards from a state of its own, one step at a time, but it {reason}."
             )
         self._calls[layer.name] = self._calls.get(layer.name, 0) + 1
-        return self.states and [self.states[name] for name in self._names(layer)]
+        return [self.states[name] for name in self._names(layer)] if self.states else None
 
     def leave(self, layer, states: list[tf.Tensor]) -> None:
         """The states after the step, in the order of `layer.cell.state_names`."""

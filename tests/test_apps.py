@@ -90,5 +90,9 @@ def test_every_flag_says_what_it_is_and_what_it_is_without_it(app, monkeypatch):
         for action in parser._actions:
             assert action.help and action.help is not argparse.SUPPRESS, (verb, action.dest)
             shown = parser._get_formatter()._expand_help(action)
-            told = action.default in (None, False, "", [], argparse.SUPPRESS) or str(action.default) in shown or "by default" in shown
+            told = (
+                action.default in (None, False, "", [], argparse.SUPPRESS)
+                or str(action.default) in shown
+                or "by default" in shown
+            )
             assert told, (verb, action.dest, action.default)

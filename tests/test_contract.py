@@ -1,6 +1,5 @@
 """What every app promises, checked for each row of the table of apps."""
 
-import dataclasses
 import importlib
 import json
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -79,6 +80,12 @@ class Tagger:
                         Word(starts[part.start + first], ends[part.start + last - 1], self.lexicon.tags[tag])
                         for first, last, tag in words
                     ]
+
+    @overload
+    def tag(self, texts: str, segmenter: str | None = None) -> Tagged: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def tag(self, texts: Iterable[str], segmenter: str | None = None) -> list[Tagged]: ...
 
     def tag(self, texts: str | Iterable[str], segmenter: str | None = None) -> Tagged | list[Tagged]:
         """The words of a text with their tags, or a list of those of several; segmenter: as for `tagged_sentences`."""

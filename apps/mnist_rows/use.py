@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, overload
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from apps.mnist_rows.model import NAME
 from apps.mnist_rows.pictures import SIZE, Labels, characters, read_picture
 from apps.pipeline import publishing, running
 from apps.pipeline.errors import DataError, sentence
-from apps.pipeline.printing import told_as
+from apps.pipeline.printing import ANSWER, INPUT
 
 Picture = str | Path | BinaryIO  # a file's name, or a file that is open
 
@@ -30,10 +30,10 @@ class Answer:
         image: what the network saw, float32 (28, 28).
     """
 
-    file: str = told_as("input")
-    label: str | None = told_as("answer")
+    file: str = field(metadata=INPUT)
+    label: str | None = field(metadata=ANSWER)
     probabilities: dict[str, float] | None
-    characters: list[dict[str, str | float]] | None = None
+    characters: list[dict[str, Any]] | None = None
     problem: str | None = None
     image: np.ndarray | None = field(default=None, repr=False, compare=False)
 
@@ -54,6 +54,12 @@ class Recogniser:
                 f"expected the labels of the {classes} classes of {self._run.path} beside it, got "
                 f"{len(self.labels.names)} labels"
             )
+
+    @overload
+    def recognise(self, pictures: Picture) -> Answer: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def recognise(self, pictures: Iterable[Picture]) -> list[Answer]: ...
 
     def recognise(self, pictures: Picture | Iterable[Picture]) -> Answer | list[Answer]:
         """The answer to a picture, or a list of the answers to several."""
@@ -81,8 +87,9 @@ class Recogniser:
             found = [self.probabilities(image) for image in self._characters(picture, name)]
         except (DataError, OSError) as error:
             return Answer(name, None, None, problem=sentence(error))
-        told = [{"label": self.labels.names[int(each.argmax())], "probability": float(each.max())} for each in found]
-        return Answer(name, "".join(each["label"] for each in told), None, told)
+        labels = [self.labels.names[int(each.argmax())] for each in found]
+        told = [{"label": label, "probability": float(each.max())} for label, each in zip(labels, found, strict=True)]
+        return Answer(name, "".join(labels), None, told)
 
     def _characters(self, picture: Picture, name: str) -> list[np.ndarray]:
         """What the network reads of each character, from left to right."""

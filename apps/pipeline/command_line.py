@@ -66,7 +66,7 @@ class CommandLine:
         description: str,
         quick: str,
         artifacts: Sequence[str],
-        recipe: Recipe = Recipe(),  # noqa: B008: it can't be changed
+        recipe: Recipe = Recipe(),  # noqa: B008 (it is frozen)
         text_files: bool = False,
     ):
         self.name, self.artifacts, self._recipe = name, artifacts, recipe

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-_TOLD_AS = "told as"
+INPUT, ANSWER = {"told as": "input"}, {"told as": "answer"}  # metadata of the fields that JSON calls so in all apps
 
 # Control characters (C0, DEL, C1), what Unicode takes for the end of a line, what turns the direction of writing round
 # and what isn't a character at all: each moves, hides or ends what stands beside it.
@@ -37,18 +37,13 @@ def json_line(value: Any) -> str:
     return re.sub(f"[{_UNSAFE}]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def told_as(name: str, default: Any = dataclasses.MISSING) -> Any:
-    """A field of a dataclass that has another name in JSON."""
-    return dataclasses.field(default=default, metadata={_TOLD_AS: name})
-
-
 def as_object(answer: Any) -> dict[str, Any]:
     """An answer, a dataclass, as all apps give it to machines: "input" and "answer" first, None if there is none, then
     its other fields by their names.
 
-    The fields that are input and answer have these names in their metadata, as `told_as` writes it. Those that have
-    their default value or aren't part of the repr are left out.
+    The fields that are input and answer have INPUT and ANSWER as metadata. Those that have their default value or
+    aren't part of the repr are left out.
     """
     told = [field for field in dataclasses.fields(answer) if field.repr]
     told = [field for field in told if getattr(answer, field.name) is not field.default]
-    return {field.metadata.get(_TOLD_AS, field.name): getattr(answer, field.name) for field in told}
+    return {field.metadata.get("told as", field.name): getattr(answer, field.name) for field in told}

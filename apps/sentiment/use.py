@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
 from apps.pipeline import running
 from apps.pipeline.errors import DataError
-from apps.pipeline.printing import told_as
+from apps.pipeline.printing import ANSWER, INPUT
 from apps.pipeline.vocabulary import FILE, UNKNOWN, Vocabulary, tokenize
 from apps.sentiment.model import NAME
 
@@ -24,8 +25,8 @@ class Answer:
         words: if they were asked for, each token that was read and how far it moves the log-odds of the second label.
     """
 
-    text: str = told_as("input")
-    label: str | None = told_as("answer")
+    text: str = field(metadata=INPUT)
+    label: str | None = field(metadata=ANSWER)
     probabilities: dict[str, float] | None
     words: list[tuple[str, float]] | None = None
 
@@ -42,6 +43,12 @@ class Classifier:
             raise DataError(f"expected two labels in {folder / FILE}, got {len(self.vocabulary.labels)}")
         outputs = ("logit", "probability")
         self._run = running.LiteRT(folder, artifact, inputs={"ids": ("int32", 2)}, outputs=outputs)
+
+    @overload
+    def classify(self, texts: str, explain: bool = False) -> Answer: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def classify(self, texts: Iterable[str], explain: bool = False) -> list[Answer]: ...
 
     def classify(self, texts: str | Iterable[str], explain: bool = False) -> Answer | list[Answer]:
         """The answer to a text, or a list of the answers to several.

@@ -106,8 +106,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb.add_argument(
         "--temperature", type=command_line.not_negative, default=0.8, help="0: the likeliest (%(default)s)"
     )
-    verb.add_argument("--top-k", type=command_line.positive, default=0, help="only the likeliest so many; 0, all of them (%(default)s)")
-    verb.add_argument("--top-p", type=command_line.part, default=1.0, help="only the likeliest that have this part (%(default)s)")
+    verb.add_argument(
+        "--top-k",
+        type=command_line.positive,
+        default=0,
+        help="only the likeliest so many; 0, all of them (%(default)s)",
+    )
+    verb.add_argument(
+        "--top-p", type=command_line.part, default=1.0, help="only the likeliest that have this part (%(default)s)"
+    )
     verb.add_argument(
         "--seed", type=command_line.seed, help="the same seed writes the same text; else another each time"
     )

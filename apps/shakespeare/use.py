@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 
 from apps.pipeline import running
-from apps.pipeline.printing import told_as
+from apps.pipeline.printing import ANSWER, INPUT
 from apps.shakespeare.model import NAME
 from apps.shakespeare.sampling import choose, random_number
 from apps.shakespeare.stepping import States, Stepper
@@ -33,8 +34,8 @@ class Choice:
 class Text:
     """A prompt and the text that begins with it, and how it was chosen: the `row` of several, and a Choice's fields."""
 
-    prompt: str = told_as("input")
-    text: str = told_as("answer")
+    prompt: str = field(metadata=INPUT)
+    text: str = field(metadata=ANSWER)
     row: int
     temperature: float
     top_k: int
@@ -48,9 +49,9 @@ class Writer:
     def __init__(self, step: Stepper, symbols: Symbols, prompt: str):
         self.step, self.symbols = step, symbols
         self.states: States = step.zeros()
-        self.logits: np.ndarray | None = None
+        self.logits = np.zeros(0, np.float32)
         self.read(prompt or START)
-        if self.logits is None:  # nothing in the prompt is a symbol: it was U+001F, or a word's boundary alone
+        if not self.logits.size:  # nothing in the prompt is a symbol: it was U+001F, or a word's boundary alone
             self.take(UNKNOWN)
 
     def copy(self) -> Writer:
@@ -94,7 +95,13 @@ class Author:
         """A text that begins with a prompt, to go on with."""
         return Writer(self._step, self.symbols, prompt)
 
-    def write(self, prompts: str | Iterable[str], length: int = 500, **choice: float) -> Text | list[Text]:
+    @overload
+    def write(self, prompts: str, length: int = 500, **choice: Any) -> Text: ...
+
+    @overload
+    def write(self, prompts: Iterable[str], length: int = 500, **choice: Any) -> list[Text]: ...
+
+    def write(self, prompts: str | Iterable[str], length: int = 500, **choice: Any) -> Text | list[Text]:
         """The text that goes on with a prompt for `length` symbols, or a list of the texts for several.
 
         choice: the fields of a Choice.

@@ -63,7 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb = commands.verb("reverse", "spell words backwards, or answer as the pairs of --model do")
     verb.add_argument("words", nargs="*", metavar="WORD", help="without one: the lines of --file or standard input")
     verb.add_argument("--file", type=Path, help="a word a line")
-    verb.add_argument("--beam", type=command_line.positive, default=1, metavar="N", help="search with a beam N wide; 1, the likeliest letter each time (%(default)s)")
+    verb.add_argument(
+        "--beam",
+        type=command_line.positive,
+        default=1,
+        metavar="N",
+        help="search with a beam N wide; 1, the likeliest letter each time (%(default)s)",
+    )
     verb.add_argument("--plot", type=Path, metavar="FILE.png", help="draw where the network looked for each letter")
 
     def run_train(flags: argparse.Namespace) -> None:

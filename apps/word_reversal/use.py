@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 
 from apps.pipeline import publishing, running
 from apps.pipeline.errors import DataError
-from apps.pipeline.printing import told_as
+from apps.pipeline.printing import ANSWER, INPUT
 from apps.pipeline.publishing import FILES
 from apps.word_reversal.alphabet import Alphabet
 from apps.word_reversal.model import NAME
@@ -28,10 +29,10 @@ class Answer:
         attention: where the network looked for each letter that it wrote, (letters and end mark, letters read).
     """
 
-    word: str = told_as("input")
-    reversed: str | None = told_as("answer")
+    word: str = field(metadata=INPUT)
+    reversed: str | None = field(metadata=ANSWER)
     probability: float | None
-    candidates: list[dict[str, str | float]] | None = None
+    candidates: list[dict[str, Any]] | None = None
     problem: str | None = None
     attention: np.ndarray | None = field(default=None, repr=False, compare=False)
 
@@ -50,6 +51,12 @@ class Translator:
         given = {"ids": ("int32", 2), "previous": ("int32", 1), "encoded": ("float32", 3)}
         self._step = running.LiteRT(folder, artifact, "step", given, ("log_probabilities", "attention", *states))
 
+    @overload
+    def reverse(self, words: str, beam: int = 1) -> Answer: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def reverse(self, words: Iterable[str], beam: int = 1) -> list[Answer]: ...
+
     def reverse(self, words: str | Iterable[str], beam: int = 1) -> Answer | list[Answer]:
         """The answer to a word, or a list of the answers to several; beam: how wide the search is."""
         return running.one_or_many(lambda word: self._answer(word, beam), words)
@@ -58,12 +65,14 @@ class Translator:
         if problem := self.alphabet.problem(word):
             return Answer(word, None, None, problem=problem)
         found = self.answers(word, beam)
-        candidates = [
+        candidates: list[dict[str, Any]] = [
             {"answer": self.alphabet.text(one.ids), "probability": math.exp(one.log_probability)} for one in found
         ]
         attention = np.stack(found[0].attention)
         best = candidates[0]
-        return Answer(word, best["answer"], best["probability"], candidates=candidates if beam > 1 else None, attention=attention)
+        return Answer(
+            word, best["answer"], best["probability"], candidates=candidates if beam > 1 else None, attention=attention
+        )
 
     def answers(self, word: str, width: int = 1) -> list[Found]:
         """Those of a beam search, the likeliest first; DataError if the word can't be spelled."""
