@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from app_table import APPS, ARTIFACTS, EVERYTHING, contents, weights_of
 
-from apps.pipeline import command_line, printing, publishing
+from apps.pipeline import command_line, model_card, printing, publishing
 from apps.pipeline.publishing import FILES
 
 every_app = pytest.mark.parametrize("app", APPS, indirect=True)
@@ -46,7 +46,7 @@ def test_the_record_is_of_these_very_files(app, trained):
         assert app.learned(artifact["value"])
         found = publishing.fingerprint(trained / artifact["file"])
         assert found == {"bytes": artifact["bytes"], "sha256": artifact["sha256"]}
-        assert artifact["command"] == command and publishing.metrics_in_words(artifact) in card
+        assert artifact["command"] == command and model_card.metrics_in_words(artifact) in card
     about = results["training"]
     assert about["command"] == command and about["recipe"].items() >= json_of(app.recipe).items()
     assert tuple(stage["stage"] for stage in about["stages"]) == app.stages
@@ -87,7 +87,7 @@ def test_evaluate_prints_and_changes_nothing(app, trained, data, capfd):
         measured = publishing.read_results(trained)["artifacts"]["litert"]
         assert (figures["examples"], figures["value"]) == (measured["examples"], measured["value"])  # what was held out
     assert app.run(*flags) == 0
-    assert capfd.readouterr().out.startswith(publishing.in_words(figures))
+    assert capfd.readouterr().out.startswith(model_card.in_words(figures))
     assert contents(trained) == before
 
 
@@ -101,7 +101,7 @@ def test_evaluate_records_one_artifact(app, copy, data, capfd):
     assert entry["examples"] != before["artifacts"]["litert"]["examples"] or app.name == "word_reversal"
     words = f"evaluate --artifact litert --model {copy} --all --data {data[-1]}"
     assert entry["command"] == f"python -m apps.{app.name} {words}"
-    row = f"{publishing.metrics_in_words(entry)} | {entry['examples']:,} | `{entry['command']}` |"
+    row = f"{model_card.metrics_in_words(entry)} | {entry['examples']:,} | `{entry['command']}` |"
     assert row in (copy / "README.md").read_text(encoding="utf-8")
     after["artifacts"]["litert"] = before["artifacts"]["litert"]
     assert after == before

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from apps import chinese_pos, mnist_rows, sentiment, shakespeare, word_reversal
-from apps.pipeline import model_folder, publishing
+from apps.pipeline import model_folder, publishing, running
 from apps.pipeline.errors import DataError
 
 SHIPPED = Path(__file__).parents[1] / "saved_models"
@@ -222,3 +222,15 @@ def test_threads_share_a_model_and_get_right_answers(app, threads):
     for worker in workers:
         worker.join()
     assert [found[number] for number in range(len(given))] == expected
+
+
+def test_a_file_that_the_package_leaves_out_is_named_with_its_place(tmp_path):
+    for name in ("results.json", "vocabulary.json", "model_int8.tflite"):
+        shutil.copy(SHIPPED / "word_reversal" / name, tmp_path)
+    place = "the package leaves it out to be small; it is in saved_models/word_reversal of the project's repository"
+    for artifact in ("saved_model", "litert"):
+        assert place in sentence_of(model_folder.expect_artifact, tmp_path, artifact)
+    assert place in sentence_of(word_reversal.use.Translator, tmp_path, "litert")
+    assert place in sentence_of(running.load_saved_model, tmp_path / "1")
+    model_folder.expect_artifact(tmp_path, "litert_int8")
+    assert word_reversal.load(tmp_path).reverse("stressed").reversed == "desserts"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from apps.pipeline import publishing
+from apps.pipeline import model_card, publishing
 from apps.pipeline.errors import DataError
 
 
@@ -69,15 +69,15 @@ def test_list_artifacts_adds_up_the_files(tmp_path):
 
 def test_figures_in_words():
     figures = {"artifact": "litert", "metric": "accuracy", "value": 0.9, "examples": 25_000}
-    assert publishing.in_words(figures) == "litert: accuracy 90.00% over 25,000 examples"
+    assert model_card.in_words(figures) == "litert: accuracy 90.00% over 25,000 examples"
 
 
 def test_several_metrics_in_words():
     figures = {"artifact": "litert", "metric": "windows", "value": 1.5, "examples": 10, "more": {"stateful": 1.25}}
-    assert publishing.in_words(figures | {"unit": "nats"}) == (
+    assert model_card.in_words(figures | {"unit": "nats"}) == (
         "litert: windows 1.5000 nats, stateful 1.2500 nats over 10 examples"
     )
-    assert publishing.metrics_in_words(figures) == "windows 150.00%, stateful 125.00%"
+    assert model_card.metrics_in_words(figures) == "windows 150.00%, stateful 125.00%"
 
 
 def test_the_command_can_be_typed_again(monkeypatch):
@@ -96,6 +96,6 @@ def test_environment_is_json_and_has_what_runs():
 
 def test_the_gpu_stands_in_the_card_if_there_was_one():
     training = {"command": "python -m apps.x train", "stages": []}
-    assert "on a GPU" not in publishing._training({"training": training})
+    assert "on a GPU" not in model_card._training({"training": training})
     training["hardware"] = {"gpu": "some card"}
-    assert publishing._training({"training": training}).startswith("`python -m apps.x train`, on a GPU: some card\n")
+    assert model_card._training({"training": training}).startswith("`python -m apps.x train`, on a GPU: some card\n")

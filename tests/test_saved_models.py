@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from apps.chinese_pos import output
 from apps.chinese_pos import use as chinese_pos_use
-from apps.pipeline import publishing
+from apps.pipeline import model_card, publishing
 from apps.sentiment.evaluation import probabilities
 from apps.sentiment.use import load
 from apps.shakespeare.stepping import Stepper
@@ -64,7 +64,7 @@ def test_the_figures_are_of_these_very_files(app, artifact):
     entry = results(app)["artifacts"][artifact]
     assert publishing.fingerprint(MODELS / app / entry["file"]) == {"bytes": entry["bytes"], "sha256": entry["sha256"]}
     assert entry["command"] == f"python -m apps.{app} evaluate --artifact {artifact}"
-    assert publishing.metrics_in_words(entry) in (MODELS / app / "README.md").read_text(encoding="utf-8")
+    assert model_card.metrics_in_words(entry) in (MODELS / app / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_bars_of_sentiment():

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from apps.pipeline import model_folder, publishing, runs
+from apps.pipeline import model_card, model_folder, publishing, runs
 from apps.pipeline.errors import DataError, sentence, summary
 from apps.pipeline.printing import as_object, json_line, visible
 from apps.pipeline.publishing import FILES, Evaluation
@@ -151,7 +151,7 @@ class CommandLine:
         if flags.json:
             print(json_line(evaluation.figures | evaluation.more))
         else:
-            print(publishing.in_words(evaluation.figures) + evaluation.text)
+            print(model_card.in_words(evaluation.figures) + evaluation.text)
         return evaluation
 
     def exported(self, flags: argparse.Namespace, write: Callable[[dict[str, Any]], None]) -> None:

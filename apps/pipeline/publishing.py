@@ -1,4 +1,4 @@
-"""What is published with a model: results.json, with every figure and how it came about, and the model card."""
+"""results.json, published with a model: every figure and how it came about."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from apps.pipeline import json_files
+from apps.pipeline import json_files, model_card
 from apps.pipeline.errors import DataError
 from whole_files import write_whole
 
@@ -29,7 +29,6 @@ FILES = {  # the artifacts, as keras_rnn.export names them
 }
 AS_GOOD = 0.0005  # of a figure that is better the higher it is
 SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"
-_APPS = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     for name, artifact in results.artifacts.items():
         if FILES.get(name) != artifact.file:
             raise DataError(f"expected artifacts of {', '.join(FILES)} in {path}, got {name!r} as {artifact.file!r}")
-    if not (results.app.isidentifier() and (_APPS / results.app / "card.md").is_file()):
+    if not (results.app.isidentifier() and model_card.template(results.app).is_file()):
         raise DataError(f"expected the name of an app in {path}, got {results.app!r}")
     return json.loads(content)
 
@@ -107,11 +106,9 @@ def hashes(results: dict[str, Any]) -> dict[str, str]:
 
 
 def write_results(folder: Path, results: dict[str, Any]) -> None:
-    """Writes results.json and the model card: the app's card.md, with tables of figures and of training."""
-    card = (_APPS / results["app"] / "card.md").read_text(encoding="utf-8")
-    parts = {"figures": _figures(results), "training": _training(results), "licence": _licence(results)}
+    """Writes results.json and the model card."""
     write_whole(folder / RESULTS, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
-    write_whole(folder / CARD, card.format(**parts))
+    write_whole(folder / CARD, model_card.text(results))
 
 
 @contextlib.contextmanager
@@ -162,18 +159,6 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def in_words(figures: dict[str, Any]) -> str:
-    """One line for a person: which artifact, its metrics and over how many examples."""
-    return f"{figures['artifact']}: {metrics_in_words(figures)} over {figures['examples']:,} examples"
-
-
-def metrics_in_words(figures: dict[str, Any]) -> str:
-    """The metric, then those in "more", a dictionary; in per cent, or in the "unit" that the figures name."""
-    metrics = {figures["metric"]: figures["value"], **figures.get("more", {})}
-    unit = figures.get("unit")
-    return ", ".join(f"{name} {f'{value:.4f} {unit}' if unit else f'{value:.2%}'}" for name, value in metrics.items())
-
-
 def environment(packages: Sequence[str]) -> dict[str, Any]:
     """Versions of those packages that are installed, and hardware, for results.json."""
     installed = {name: version(name) for name in packages}
@@ -219,31 +204,3 @@ def _processor() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
-
-
-def _figures(results: dict[str, Any]) -> str:
-    rows = ["| artifact | file | size | figure | examples | command |", "| --- | --- | --- | --- | --- | --- |"]
-    for name, artifact in results.get("artifacts", {}).items():
-        size = f"{artifact['bytes'] / 1e6:.1f} MB"
-        metric = metrics_in_words(artifact) if "value" in artifact else "not measured"
-        rows.append(
-            f"| {name} | `{artifact['file']}` | {size} | {metric} | {artifact.get('examples', 0):,} "
-            f"| `{artifact.get('command', '')}` |"
-        )
-    return "\n".join(rows)
-
-
-def _licence(results: dict[str, Any]) -> str:
-    licence = results.get("training", {}).get("licence", {})
-    if not licence:
-        return "Not written down."
-    return f"The model: {licence['model']}. What it was trained on: {licence['data']}."
-
-
-def _training(results: dict[str, Any]) -> str:
-    training = results.get("training", {})
-    rows = ["| stage | minutes | epochs | result |", "| --- | --- | --- | --- |"]
-    for stage in training.get("stages", []):
-        rows.append(f"| {stage['stage']} | {stage['seconds'] / 60:.1f} | {stage['epochs']} | {stage['result']} |")
-    where = training.get("hardware", {}).get("gpu")
-    return "\n".join([f"`{training.get('command', '')}`{f', on a GPU: {where}' if where else ''}", "", *rows])

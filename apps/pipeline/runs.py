@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apps.pipeline import model_folder, publishing
+from apps.pipeline import model_card, model_folder, publishing
 from apps.pipeline.errors import DataError
 from whole_files import alone_in
 
@@ -170,4 +170,4 @@ class Run:
             command = publishing.command() if self.own_data else again
             measure = functools.partial(evaluate, artifact=artifact)
             evaluation = model_folder.record(self.output, self.app, artifact, measure, command)
-            print(publishing.in_words(evaluation.figures), flush=True)
+            print(model_card.in_words(evaluation.figures), flush=True)
