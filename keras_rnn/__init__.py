@@ -25,7 +25,7 @@ from keras_rnn.variant_layers import (
 from keras_rnn.variants import CoupledLSTMCell, PeepholeLSTMCell, ProjectedLSTMCell
 from keras_rnn.zoneout import ZoneoutGRUCell, ZoneoutLSTMCell
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "GRU",
     "LSTM",

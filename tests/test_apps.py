@@ -5,6 +5,7 @@ import importlib
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,11 @@ def test_every_flag_says_what_it_is_and_what_it_is_without_it(app, monkeypatch):
                 or "by default" in shown
             )
             assert told, (verb, action.dest, action.default)
+
+
+def test_the_version_is_one():
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        version = tomllib.load(file)["project"]["version"]
+    assert f'__version__ = "{version}"' in (ROOT / "keras_rnn" / "__init__.py").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

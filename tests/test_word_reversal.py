@@ -61,7 +61,7 @@ def test_reverse_goes_on_after_a_word_that_cannot_be_spelled(trained, capfd):
     assert run("reverse", "--model", trained, "--json", *words) == 2
     captured = capfd.readouterr()
     answers = [json.loads(line) for line in captured.out.splitlines()]
-    assert [answer["word"] for answer in answers] == words
+    assert [answer["input"] for answer in answers] == words
     assert [answer["answer"] for answer in answers] == ["woman", None, None, None, "down"]
     assert 0.0 < answers[0]["probability"] <= 1.0 and "problem" not in answers[0]
     problems = [answer["problem"] for answer in answers[1:4]]
