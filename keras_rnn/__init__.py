@@ -9,8 +9,10 @@ if keras.backend.backend() != "tensorflow":
     )
 
 from keras_rnn import convert
+from keras_rnn.artifacts import Signature
 from keras_rnn.cells import GRUCell, LSTMCell, SimpleRNNCell
 from keras_rnn.exporting import Exported, ExportError, export
+from keras_rnn.exporting_functions import export_functions
 from keras_rnn.layer_normalisation import LayerNormGRUCell, LayerNormLSTMCell
 from keras_rnn.layers import GRU, LSTM, SimpleRNN
 from keras_rnn.variant_layers import (
@@ -43,6 +45,7 @@ __all__ = [
     "PeepholeLSTMCell",
     "ProjectedLSTM",
     "ProjectedLSTMCell",
+    "Signature",
     "SimpleRNN",
     "SimpleRNNCell",
     "ZoneoutGRU",
@@ -51,4 +54,5 @@ __all__ = [
     "ZoneoutLSTMCell",
     "convert",
     "export",
+    "export_functions",
 ]

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from keras_rnn import model_files, usage
-from keras_rnn.exporting import FILES, Exported, ExportError, export
+from keras_rnn.exporting import Exported, ExportError, export
+from keras_rnn.formats import FORMATS
 
 DEFAULT = ("saved_model", "litert")
 
@@ -29,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "--formats",
         nargs="+",
-        choices=[*FILES, "all"],
+        choices=[*FORMATS, "all"],
         default=DEFAULT,
         help=f"which files to write ({' '.join(DEFAULT)}); litert_full_int8 needs --inputs, onnx needs keras-rnn[onnx]",
     )
@@ -111,7 +112,7 @@ def run_export(flags: argparse.Namespace) -> None:
     model, replaced = model_files.with_our_layers(model_files.load(flags.model, flags.trusted))
     formats = list(dict.fromkeys(flags.formats))
     if "all" in formats:
-        formats = [name for name in FILES if name != "litert_full_int8" or flags.inputs]
+        formats = [name for name in FORMATS if name != "litert_full_int8" or flags.inputs]
     if "litert_full_int8" in formats and not flags.inputs:
         raise ExportError("litert_full_int8 expected --inputs, by which to find the ranges of activations, got none.")
     for layer in model_files.unreplaced(model):

@@ -149,29 +149,31 @@ def expect_to_run(interface: Interface, inputs: Arrays) -> None:
 
 
 def check(
-    interface: Interface,
+    interface: Interface | None,
     runners: Mapping[str, Runner],
-    cases: Sequence[Case],
+    cases: Mapping[str, Sequence[Case]],
     tolerance: float,
     steps: int | None,
     file: str,
 ) -> float:
-    """Runs every signature on every case, twice -> the largest difference; ExportError above `tolerance`.
+    """Runs every signature on each of its cases, twice -> the largest difference; ExportError above `tolerance`.
 
     Args:
+        interface: of the model that the file is of; None for a file of other functions.
         steps: of the signature `padded`; longer cases are left out.
         file: what the error is to call it.
     """
     worst = 0.0
     for name, run in runners.items():
-        for case in cases:
-            length = interface.time_of(case.inputs)
+        for case in cases[name]:
+            length = interface and interface.time_of(case.inputs)
             for call in ("first", "second"):
                 where = f"by {name}{'' if length is None else f' on {length} time steps'}, {call} call"
                 try:
-                    found = answers(interface, name, run, case.inputs, steps)
+                    found = answers(interface, name, run, case.inputs, steps) if interface else run(case.inputs)
                 except Exception as error:  # of any runtime
-                    expect_to_run(interface, case.inputs)
+                    if interface:
+                        expect_to_run(interface, case.inputs)
                     raise ExportError(f"expected {file} to run {where}, got: {reason(error)}") from error
                 if found is None:
                     continue

@@ -5,9 +5,10 @@ What `keras_rnn.export` writes the files of a model with, and an app those whose
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,22 +77,45 @@ def litert(
         raise ValueError(f"weights expected one of {', '.join(WEIGHTS)}, got {weights!r}.")
     if weights == "full_int8" and not samples:
         raise ValueError('weights="full_int8" expected samples of the inputs, got none.')
+    with traced(signatures, resources, fast_paths.LiteRT(weights == "full_int8", fused_lstm)) as source:
+        convert(source, list(signatures), path, weights, samples)
+
+
+@contextlib.contextmanager
+def traced(signatures: Mapping[str, Signature], resources: Sequence[Any], file: fast_paths.LiteRT) -> Iterator[Path]:
+    """A SavedModel whose loops are made for LiteRT, to convert from, in whichever way the weights are to be stored."""
     temporary = naming(Path(tempfile.gettempdir()), "set TMPDIR to a folder on another disk")
     with temporary, tempfile.TemporaryDirectory() as folder:
-        with fast_paths.tracing_for(fast_paths.LiteRT(weights == "full_int8", fused_lstm)):
+        with fast_paths.tracing_for(file):
             saved_model(signatures, resources, Path(folder) / "model")
-        converter = tf.lite.TFLiteConverter.from_saved_model(f"{folder}/model", signature_keys=list(signatures))
-        if weights != "float32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if weights == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        if weights == "full_int8":
-            converter.representative_dataset = lambda: (
-                (name, dict(sample)) for name, rows in samples.items() for sample in rows
-            )
-        with warnings.catch_warnings():  # TensorFlow warns of its own interpreter, with which it finds ranges
-            warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
-            content = converter.convert()
+        yield Path(folder) / "model"
+
+
+def convert(
+    source: Path,
+    signatures: Sequence[str],
+    path: Path,
+    weights: str,
+    samples: Mapping[str, Sequence[Mapping[str, np.ndarray]]] | None = None,
+) -> None:
+    """What `traced` made -> a LiteRT file.
+
+    Args:
+        signatures: their names.
+        weights, samples: as for `litert`.
+    """
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(source), signature_keys=signatures)
+    if weights != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if weights == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if weights == "full_int8":
+        converter.representative_dataset = lambda: (
+            (name, dict(sample)) for name, rows in samples.items() for sample in rows
+        )
+    with warnings.catch_warnings():  # TensorFlow warns of its own interpreter, with which it finds ranges
+        warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+        content = converter.convert()
     write_whole(Path(path), content)
 
 

@@ -2,56 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 
-from keras_rnn import agreement, artifacts, runtimes
+from keras_rnn import agreement
 from keras_rnn.agreement import Case
 from keras_rnn.artifacts import Signature
 from keras_rnn.failures import ExportError, all_layers
+from keras_rnn.formats import FORMATS
 from keras_rnn.interface import Interface
-from keras_rnn.runtimes import Arrays, Runner
+from keras_rnn.proving import Exported, Sources, expect_formats, write
+from keras_rnn.runtimes import Arrays
 from keras_rnn.samples import checked, random_inputs
 from whole_files import placed_in
-
-FILES = {
-    "saved_model": "1",  # the numbered folder that TensorFlow Serving expects
-    "litert": "model.tflite",
-    "litert_float16": "model_float16.tflite",
-    "litert_int8": "model_int8.tflite",
-    "litert_full_int8": "model_full_int8.tflite",
-    "onnx": "model.onnx",
-}
-ONNX_STEP = "model_step.onnx"  # an ONNX file has one signature
-WEIGHTS = {
-    "litert": "float32",
-    "litert_float16": "float16",
-    "litert_int8": "int8",
-    "litert_full_int8": "full_int8",
-}
-# How far a file's answers may be from the model's, as a part of the largest number in an answer, or of 1 below that.
-TOLERANCES = {
-    "saved_model": 1e-5,
-    "litert": 1e-5,
-    "litert_float16": 1e-2,
-    "litert_int8": 0.1,
-    "litert_full_int8": 0.3,
-    "onnx": 1e-5,
-}
-
-
-@dataclass(frozen=True)
-class Exported:
-    """A file that was written, and how far its answers were from the model's."""
-
-    path: Path
-    size: int  # bytes
-    signatures: tuple[str, ...]
-    difference: float  # the largest over all signatures, inputs and calls, as TOLERANCES has it
 
 
 def export(
@@ -79,7 +47,7 @@ def export(
     Args:
         model: Functional or Sequential, with layers of this package; those of Keras go where they can.
         folder: what is in it under the names above is replaced, all together.
-        formats: of FILES.
+        formats: of FORMATS.
         step: add the signature `step`: one time step of the inputs and the states `lstm_hidden`, `lstm_memory`, ...
             (zeros at the beginning) -> one step of the outputs and the new states under the same names.
         length: add to the LiteRT files the signature `padded`, which Android's and the browser's CompiledModel can
@@ -92,9 +60,7 @@ def export(
     Raises:
         ExportError: with the layer and the reason, or with how far apart which answers are.
     """
-    formats = [formats] if isinstance(formats, str) else list(formats)
-    if not formats or any(name not in FILES for name in formats):
-        raise ExportError(f"formats expected some of {', '.join(FILES)}, got {formats}.")
+    formats = expect_formats(formats)
     if "litert_full_int8" in formats and not inputs:
         raise ExportError("litert_full_int8 expected inputs=, by which to find the ranges of activations, got none.")
     if fused_lstm and "litert_full_int8" in formats:
@@ -111,70 +77,31 @@ def export(
     if length is not None:
         agreement.expect_padding(interface, cases, length)
     folder = Path(folder)
-    with placed_in(folder) as beside:
-        options = {"step": step, "length": length, "fused_lstm": fused_lstm}
-        written = [write(name, interface, cases, beside / FILES[name], **options) for name in formats]
-    return {name: replace(exported, path=folder / FILES[name]) for name, exported in zip(formats, written, strict=True)}
+    rows = [row for case in cases for row in case.rows()]
+    signatures = {batch: signatures_for(interface, batch, step=step, length=length) for batch in (None, 1)}
+    options = {"interface": interface, "length": length, "blame": functools.partial(blame, interface)}
+    written = {}
+    with placed_in(folder) as beside, Sources() as sources:
+        for name in formats:
+            batch, path = FORMATS[name].batch, beside / FORMATS[name].file
+            mine = signatures[batch]
+            given = dict.fromkeys(mine, rows if batch else cases)
+            more = {"fused_lstm": fused_lstm and batch is not None}
+            if name == "litert_full_int8":
+                more["samples"] = agreement.typical_inputs(interface, mine, rows, length)
+            exported = write(name, path, mine, interface.resources, given, sources, **options, **more)
+            written[name] = replace(exported, path=folder / path.name)
+    return written
 
 
-def write(
-    name: str,
-    interface: Interface,
-    cases: Sequence[Case],
-    path: Path,
-    *,
-    step: bool,
-    length: int | None,
-    fused_lstm: bool,
-) -> Exported:
-    """One format, checked."""
-    any_batch = name in ("saved_model", "onnx")
-    batch = None if any_batch else 1
-    cases = cases if any_batch else [row for case in cases for row in case.rows()]
+def signatures_for(interface: Interface, batch: int | None, *, step: bool, length: int | None) -> dict[str, Signature]:
+    """Those of a file that takes `batch` rows: only files of a fixed batch have `padded`."""
     signatures = {"serving_default": interface.whole(batch)}
-    if length is not None and not any_batch:
+    if length is not None and batch:
         signatures["padded"] = interface.padded(length)
     if step:
         signatures["step"] = interface.step(batch)
-    if name == "saved_model":
-        artifacts.saved_model(signatures, interface.resources, path)
-        runtime = [runtimes.saved_model(path)]
-    elif name == "onnx":
-        runtime = [write_onnx(signatures, path)]
-    else:
-        full = name == "litert_full_int8"
-        samples = agreement.typical_inputs(interface, signatures, cases, length) if full else None
-        try:
-            artifacts.litert(
-                signatures,
-                interface.resources,
-                path,
-                weights=WEIGHTS[name],
-                samples=samples,
-                fused_lstm=fused_lstm,
-            )
-        except OSError:  # a full disk, say
-            raise
-        except Exception as error:  # of the converter, which has several
-            raise ExportError(blame(interface, error)) from error
-        runtime = [runtimes.litert(path)] if fused_lstm else [runtimes.litert(path), runtimes.compiled(path)]
-    apart = [agreement.check(interface, runners, cases, TOLERANCES[name], length, name) for runners in runtime]
-    return Exported(path, artifacts.size_of(path), tuple(signatures), max(apart))
-
-
-def write_onnx(signatures: Mapping[str, Signature], path: Path) -> dict[str, Runner]:
-    """A file for each signature -> what runs them."""
-    runners = {}
-    for name, signature in signatures.items():
-        file = path.with_name(ONNX_STEP) if name == "step" else path
-        try:
-            artifacts.onnx(signature, file)
-            runners[name] = runtimes.onnx(file)
-        except ImportError as error:
-            raise ExportError(f"onnx expected the packages of keras-rnn[onnx], got no {error.name}.") from None
-        except Exception as error:  # of the converter, of the checker
-            raise ExportError(f"expected a model that tf2onnx takes, got: {str(error).strip()[:200]}") from error
-    return runners
+    return signatures
 
 
 def blame(interface: Interface, error: Exception) -> str:
