@@ -13,10 +13,10 @@ from apps.chinese_pos.data import TaggedText
 from apps.chinese_pos.lexicon import PLACES, Lexicon
 from apps.chinese_pos.model import NAME
 from apps.pipeline import publishing
-from apps.pipeline.publishing import FILES
 
 ARTIFACTS = ("saved_model", "litert", "litert_float16", "litert_int8")
 TYPICAL = 8  # training sentences by which an export is checked
+TEXTS = ["我爱自然语言处理。", "", "她说：“2 点见！”\n好，OK。"]  # by which the SavedModel is
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "gensim", "snownlp", "jieba")  # figures may depend on
 
 
@@ -30,7 +30,6 @@ def write(model, lexicon: Lexicon, output: Path, how: dict[str, Any], typical: S
     import keras_rnn
     from apps.chinese_pos import in_graph
     from apps.chinese_pos.reading_in_graph import LexiconInGraph
-    from keras_rnn import artifacts
 
     lookup = LexiconInGraph(lexicon)
 
@@ -43,8 +42,9 @@ def write(model, lexicon: Lexicon, output: Path, how: dict[str, Any], typical: S
         lexicon.save(folder)
         formats = [name for name in ARTIFACTS if name != "saved_model"]
         keras_rnn.export(model, folder, formats=formats, length=sentences.LONGEST, inputs=inputs)
-        signatures = {"serving_default": artifacts.Signature(serve, texts)}
-        artifacts.saved_model(signatures, [model, *lookup.tables], folder / FILES["saved_model"])
+        functions = {"serving_default": keras_rnn.Signature(serve, texts)}
+        cases = {"serving_default": [{"text": TEXTS}]}
+        keras_rnn.export_functions(functions, folder, cases=cases, resources=[model, *lookup.tables])
 
 
 def typical_of(texts: Sequence[TaggedText], lexicon: Lexicon) -> list[np.ndarray]:

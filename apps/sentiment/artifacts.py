@@ -15,6 +15,7 @@ from apps.sentiment.model import NAME
 
 ARTIFACTS = tuple(FILES)
 TYPICAL = 50  # training texts by which an int8 file finds the ranges of its activations
+FEW = 8  # of them, by which the SavedModel is checked
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "gensim", "scikit-learn")  # that figures may depend on
 
 
@@ -27,7 +28,6 @@ def write(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any], text
     import tensorflow as tf
 
     import keras_rnn
-    from keras_rnn import artifacts
 
     def serve(text):
         logit = model(vocabulary.ids_in_graph(text), training=False)[:, 0]
@@ -36,12 +36,13 @@ def write(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any], text
     logit = model.output[:, 0]
     scorer = keras.Model(model.input, {"probability": keras.ops.sigmoid(logit), "logit": logit})
     inputs = [{"ids": np.array([vocabulary.ids(text)], np.int32)} for text in texts[:TYPICAL]]
-    signatures = {"serving_default": artifacts.Signature(serve, [tf.TensorSpec((None,), tf.string, name="text")])}
+    functions = {"serving_default": keras_rnn.Signature(serve, [tf.TensorSpec((None,), tf.string, name="text")])}
+    cases = {"serving_default": [{"text": [*texts[:FEW], ""]}]}
     formats = [name for name in ARTIFACTS if name != "saved_model"]
     with publishing.new_folder(output, NAME, how) as folder:
         vocabulary.save(folder)
         keras_rnn.export(scorer, folder, formats=formats, length=vocabulary.keep_last, inputs=inputs)
-        artifacts.saved_model(signatures, [model, vocabulary.table], folder / FILES["saved_model"])
+        keras_rnn.export_functions(functions, folder, cases=cases, resources=[model, vocabulary.table])
 
 
 def load_trained(path: Path):

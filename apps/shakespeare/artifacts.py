@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from apps.pipeline import publishing
-from apps.pipeline.publishing import FILES
 from apps.shakespeare.model import NAME
 from apps.shakespeare.symbols import Symbols
 
@@ -20,7 +21,7 @@ def write(model, symbols: Symbols, output: Path, how: dict[str, Any]) -> None:
 
     import keras_rnn
     from apps.shakespeare.in_graph import generate_in_graph
-    from keras_rnn import artifacts
+    from keras_rnn import Signature
     from keras_rnn.interface import Interface
 
     interface = Interface(model)
@@ -33,14 +34,27 @@ def write(model, symbols: Symbols, output: Path, how: dict[str, Any]) -> None:
     types |= {"top_k": tf.int32, "top_p": tf.float32}
     specs = [tf.TensorSpec((None,) if name == "prompt" else (), dtype, name=name) for name, dtype in types.items()]
     signatures = {
-        "serving_default": artifacts.Signature(generate, specs[:4]),
-        "sample": artifacts.Signature(generate, specs),
+        "serving_default": Signature(generate, specs[:4]),
+        "sample": Signature(generate, specs),
         "step": step,
     }
+    cases = cases_of(len(symbols), interface.states)
     with publishing.new_folder(output, NAME, how) as folder:
         symbols.save(folder)
         keras_rnn.export(model, folder, formats=ARTIFACTS[1:], step=True)
-        artifacts.saved_model(signatures, [model, symbols.table], folder / FILES["saved_model"])
+        keras_rnn.export_functions(signatures, folder, cases=cases, resources=[model, symbols.table])
+
+
+def cases_of(symbols: int, states: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """What the SavedModel's signatures are checked with."""
+    generator = np.random.default_rng(0)
+    prompts = {"prompt": ["ROMEO:", ""], "length": 20, "temperature": 0.8, "seed": 1}
+    step = {name: generator.normal(size=(2, state.shape[1])) for name, state in states.items()}
+    return {
+        "serving_default": [prompts],
+        "sample": [prompts | {"top_k": 5, "top_p": 0.9}],
+        "step": [step | {"ids": [0, symbols - 1]}],
+    }
 
 
 def load_trained(path: Path):
