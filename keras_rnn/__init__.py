@@ -13,19 +13,23 @@ from keras_rnn.artifacts import Signature
 from keras_rnn.cells import GRUCell, LSTMCell, SimpleRNNCell
 from keras_rnn.exporting import Exported, ExportError, export
 from keras_rnn.exporting_functions import export_functions
-from keras_rnn.layer_normalisation import LayerNormGRUCell, LayerNormLSTMCell
 from keras_rnn.layers import GRU, LSTM, SimpleRNN
-from keras_rnn.variant_layers import (
+from keras_rnn.variants import (
     CoupledLSTM,
+    CoupledLSTMCell,
     LayerNormGRU,
+    LayerNormGRUCell,
     LayerNormLSTM,
+    LayerNormLSTMCell,
     PeepholeLSTM,
+    PeepholeLSTMCell,
     ProjectedLSTM,
+    ProjectedLSTMCell,
     ZoneoutGRU,
+    ZoneoutGRUCell,
     ZoneoutLSTM,
+    ZoneoutLSTMCell,
 )
-from keras_rnn.variants import CoupledLSTMCell, PeepholeLSTMCell, ProjectedLSTMCell
-from keras_rnn.zoneout import ZoneoutGRUCell, ZoneoutLSTMCell
 
 __version__ = "0.2.0"
 __all__ = [

@@ -5,6 +5,10 @@ A cell's step comes in two pieces, so that the loop over time can do the first f
     output, new_states = cell(inputs, states) = cell.step(cell.project(inputs), states)
 
 `project` is inputs·kernel + bias, for any leading shape; `step` is the rest, which needs the states.
+
+With the standard activations a layer doesn't run `step`: the same formulas, and their gradients by hand, run in its
+place (`fast_paths/formulas.py`, or cuDNN's kernel), and are tested against it. A subclass with a `step` of its own
+is run by that.
 """
 
 import numbers

@@ -1,12 +1,10 @@
-"""One time step of an LSTM and of a GRU with layer normalisation.
-
-Each takes the arguments of LSTMCell or GRUCell by name, and its own.
-"""
+"""LSTM and GRU with layer normalisation."""
 
 import keras
 import tensorflow as tf
 
 from keras_rnn.cells import GRUCell, LSTMCell, masked_product, named_arguments
+from keras_rnn.variants.layer import VariantLayer
 
 
 def normalised(values: tf.Tensor, gamma: tf.Tensor, epsilon: float) -> tf.Tensor:
@@ -59,6 +57,16 @@ class LayerNormLSTMCell(LSTMCell):
 
 
 @keras.saving.register_keras_serializable(package="keras_rnn")
+class LayerNormLSTM(VariantLayer):
+    """LSTM with layer normalisation (Ba, Kiros & Hinton, 2016) over `(batch, time, features)`.
+
+    The formula is LayerNormLSTMCell's.
+    """
+
+    cell_class, cell_name = LayerNormLSTMCell, "layer_norm_lstm_cell"
+
+
+@keras.saving.register_keras_serializable(package="keras_rnn")
 class LayerNormGRUCell(GRUCell):
     """One step of a GRU with layer normalisation (Ba, Kiros & Hinton, 2016, "Layer normalization").
 
@@ -107,3 +115,13 @@ class LayerNormGRUCell(GRUCell):
         candidate = self.activation(candidate + reset_gate * recurrent_candidate)
         hidden = update_gate * hidden + (1 - update_gate) * candidate
         return hidden, [hidden]
+
+
+@keras.saving.register_keras_serializable(package="keras_rnn")
+class LayerNormGRU(VariantLayer):
+    """GRU with layer normalisation (Ba, Kiros & Hinton, 2016) over `(batch, time, features)`.
+
+    The formula is LayerNormGRUCell's.
+    """
+
+    cell_class, cell_name = LayerNormGRUCell, "layer_norm_gru_cell"

@@ -1,10 +1,8 @@
-"""One time step of an LSTM and of a GRU with zoneout (Krueger et al., 2016, "Zoneout: regularizing RNNs by randomly
-preserving hidden activations").
+"""LSTM and GRU with zoneout (Krueger et al., 2016, "Zoneout: regularizing RNNs by randomly preserving hidden
+activations").
 
     training     a state's unit keeps its old value with the probability `rate`, drawn for each unit, state and step
     inference    state = rate * state + (1 - rate) * new state, which is what it is on average
-
-Each takes the arguments of LSTMCell or GRUCell by name, and its rates.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_rnn.cells import GRUCell, LSTMCell, RecurrentCell, named_arguments
+from keras_rnn.variants.layer import VariantLayer
 
 
 def checked_rates(cell: RecurrentCell, **rates: float) -> tuple[float, ...]:
@@ -71,6 +70,16 @@ class ZoneoutLSTMCell(LSTMCell):
 
 
 @keras.saving.register_keras_serializable(package="keras_rnn")
+class ZoneoutLSTM(VariantLayer):
+    """LSTM with zoneout (Krueger et al., 2016) over `(batch, time, features)`.
+
+    The formula is ZoneoutLSTMCell's. Each call in training draws anew.
+    """
+
+    cell_class, cell_name = ZoneoutLSTMCell, "zoneout_lstm_cell"
+
+
+@keras.saving.register_keras_serializable(package="keras_rnn")
 class ZoneoutGRUCell(GRUCell):
     """One step of a GRU with zoneout (Krueger et al., 2016) of the hidden state. Call: as GRUCell's."""
 
@@ -84,3 +93,13 @@ class ZoneoutGRUCell(GRUCell):
 
     def step(self, projected, states, masks=None):
         return zoned_out(self, GRUCell.step, projected, states, masks)
+
+
+@keras.saving.register_keras_serializable(package="keras_rnn")
+class ZoneoutGRU(VariantLayer):
+    """GRU with zoneout (Krueger et al., 2016) over `(batch, time, features)`.
+
+    The formula is ZoneoutGRUCell's. Each call in training draws anew.
+    """
+
+    cell_class, cell_name = ZoneoutGRUCell, "zoneout_gru_cell"
