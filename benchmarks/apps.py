@@ -94,7 +94,7 @@ def review_batches(count: int, generator: np.random.Generator) -> Batches:
 
 
 def review_requests(count: int, generator: np.random.Generator) -> list[tuple[dict, np.ndarray]]:
-    """In batches of like length, as `evaluate` makes them."""
+    """In batches of similar length, as `evaluate` makes them."""
     vocabulary = vocabulary_of_reviews()
     words = [word for word in vocabulary.words if word.isalpha()]
     size = sentiment.Recipe.batch_size

@@ -1,8 +1,8 @@
 """Minutes until a network knows 88% of IMDB's test reviews: our layers and Keras's, the same weights and batches.
 
 The sentiment app's network at the size of `train --quick`, without pretraining, by the pipeline's own loop. The
-two take turns, BATCHES batches each, so that whatever else the machine does meets both, and see the same part of the
-test reviews after each turn. What they take for that, and to build their graphs, counts. IMDB is needed: the first
+two train in rotation, BATCHES batches each, so that other load affects both equally, and see the same part of the test
+reviews after each turn. The time for that, and for building their graphs, counts. IMDB is needed: the first
 `python -m apps.sentiment train` downloads it.
 """
 
@@ -91,7 +91,7 @@ def seconds_to(curve: dict[str, list], accuracy: float) -> float | None:
 
 
 def run(output: Path, repeats: int, budget: float, only: str) -> None:
-    """Measures and writes imdb.md, imdb.json, imdb.png; the other arguments are those of all verbs, for other ones."""
+    """Measures and writes imdb.md, imdb.json, imdb.png; takes the arguments of every verb and needs no more."""
     recipe = sentiment.Recipe()
     training.set_up(recipe.seed)
     train, test, vocabulary = reviews()

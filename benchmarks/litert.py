@@ -1,7 +1,7 @@
 """LiteRT's latency against the length: our loop, our fused LSTM, Keras 2's fused LSTM and Keras 3's unrolled one.
 
-One LSTM of 128 units over 64 features, batch 1, one thread, in the Interpreter. The ways take turns, so that whatever
-else the machine does meets all of them alike.
+One LSTM of 128 units over 64 features, batch 1, one thread, in the Interpreter. The ways are called in
+rotation, so that other load affects them all equally.
 """
 
 import statistics

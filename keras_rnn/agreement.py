@@ -48,7 +48,7 @@ def one_row(arrays: Arrays, row: int) -> dict[str, np.ndarray]:
 
 
 def difference(expected: Arrays, found: Arrays) -> float:
-    """The largest over all outputs, as a part of the largest number expected in one, or of 1 if that is less."""
+    """The largest over all outputs, relative to the largest number expected in an output, or to 1 if that is more."""
     largest = 0.0
     for name, value in expected.items():
         if name not in found:
@@ -67,7 +67,7 @@ def difference(expected: Arrays, found: Arrays) -> float:
 
 
 def run_padded(interface: Interface, run: Runner, inputs: Arrays, steps: int) -> dict[str, np.ndarray]:
-    """The outputs by the signature `padded`."""
+    """The outputs of the signature `padded`."""
     length = interface.time_of(inputs)
 
     def fill(value):
@@ -81,7 +81,7 @@ def run_padded(interface: Interface, run: Runner, inputs: Arrays, steps: int) ->
 
 
 def run_steps(interface: Interface, run: Runner, inputs: Arrays) -> dict[str, np.ndarray]:
-    """The outputs by the signature `step`, from step to step."""
+    """The outputs of the signature `step`, called for one time step after another."""
     batch = len(next(iter(inputs.values())))
     states = {
         name: np.zeros((batch, *state.shape[1:]), state.dtype.as_numpy_dtype)
@@ -104,7 +104,7 @@ def run_steps(interface: Interface, run: Runner, inputs: Arrays) -> dict[str, np
 def answers(
     interface: Interface, name: str, run: Runner, inputs: Arrays, steps: int | None
 ) -> dict[str, np.ndarray] | None:
-    """The outputs by the signature `name`; None if the inputs are longer than the `steps` of `padded`."""
+    """The outputs of the signature `name`; None if the inputs are longer than the `steps` of `padded`."""
     if name == "step":
         return run_steps(interface, run, inputs)
     if name != "padded":

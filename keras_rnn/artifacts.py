@@ -1,6 +1,6 @@
 """Functions -> a SavedModel, a LiteRT or an ONNX file with named signatures, written whole or not at all.
 
-What `keras_rnn.export` writes the files of a model with, and an app those whose signatures take more than ids.
+`keras_rnn.export` and `keras_rnn.export_functions` write files by these, and prove them.
 """
 
 from __future__ import annotations

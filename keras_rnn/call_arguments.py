@@ -10,8 +10,8 @@ from keras_rnn.cells import class_has_own, has_own
 
 
 def fitting_sequences(layer, sequences: tf.Tensor) -> tf.Tensor:
-    """Sequences `(batch, time, features)` of any numbers, in the layer's compute dtype; what a graph doesn't know of
-    their shape is known from the weights. ValueError if the features are others, or if there is no time step."""
+    """Sequences `(batch, time, features)` of any numbers, in the layer's compute dtype; sizes that a graph doesn't know
+    come from the weights. ValueError if the number of features is another, or if there is no time step."""
     sequences = tf.convert_to_tensor(sequences)
     if sequences.dtype == tf.string:
         raise ValueError(f"{layer.name} expected sequences of numbers, got strings.")
@@ -61,5 +61,5 @@ def one_for_each_row(layer, name: str, state: tf.Tensor, size: int, sequences: t
 
 
 def known_as(tensor: tf.Tensor, shape: tuple[int | None, ...]) -> tf.Tensor:
-    """`tensor`, in a graph that knows it to be of this shape."""
+    """`tensor`, of which a graph then knows this shape."""
     return tensor if tensor.shape.is_subtype_of(tf.TensorShape(shape)) else tf.ensure_shape(tensor, shape)

@@ -18,8 +18,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-# keras.layers.RNN has one dropout mask a sequence drawn, before its loop, only by cells of a class that Keras doesn't
-# export: found here by the method that RNN calls, so that our cells drop as they should under RNN and StackedRNNCells.
+# keras.layers.RNN draws one dropout mask for a sequence, before its loop, only for cells of a class that Keras doesn't
+# export. It is found by the method that RNN calls, so that our cells drop correctly under RNN and StackedRNNCells.
 OneMaskPerSequence: Any = next((c for c in keras.layers.LSTMCell.__mro__ if "reset_dropout_mask" in vars(c)), object)
 
 # Constructor arguments by their last word: the module that turns a name or a config into an object, and back.
@@ -50,13 +50,13 @@ def masked_product(inputs: tf.Tensor, kernel: tf.Tensor, masks: Sequence[tf.Tens
 
 
 class RecurrentCell(keras.layers.Layer, OneMaskPerSequence):
-    """What the three cells share: arguments, weights, dropout. A subclass has what is named first, and `step`.
+    """What the three cells share: arguments, weights, dropout. A subclass defines the first attributes and `step`.
 
     Weights: kernel `(features, gates * units)`, recurrent_kernel `(units, gates * units)`, bias `(gates * units,)`. The
     loop over time reads those of `weight_names` once.
     Dropout draws one mask a sequence: for all gates together (`implementation=2`) or for each (`implementation=1`).
-    A cell of one's own class is run as it is: at each step by its `call`, if that is its own, else by `project` for all
-    steps and `step` in the plain loop.
+    A user's own class of cell is run as it is: if it has a `call` of its own, by that at each step, otherwise by
+    `project` for all steps and `step` in the plain loop.
     """
 
     gates: int

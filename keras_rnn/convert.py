@@ -4,7 +4,7 @@
     nn.LSTM with proj_size               a list of ProjectedLSTM
     nn.RNNCell, nn.LSTMCell, nn.GRUCell  a cell
 
-What differs is how the numbers lie: matrices are transposed; an LSTM's and a simple network's two biases are added; a
+The layouts differ: matrices are transposed; an LSTM's and a simple network's two biases are added; a
 GRU, which has to be one with `reset_after`, keeps both, and its reset gate comes before its update gate.
 
 Ours read `(batch, time, features)`, as PyTorch's do with batch_first=True. Dropout between layers, which has no
@@ -94,7 +94,7 @@ def to_torch(layers: keras.layers.Layer | Sequence[keras.layers.Layer], *, prefi
 
         module.load_state_dict({name: torch.from_numpy(array) for name, array in to_torch(layers).items()})
 
-    Where PyTorch has two biases and we have one, it is bias_ih, and bias_hh is zeros.
+    Where PyTorch has two biases and we have one, ours becomes bias_ih, and bias_hh is zeros.
 
     Args:
         layers: SimpleRNN, LSTM, GRU or ProjectedLSTM, built; one, or a list or Sequential of them, all of one kind and

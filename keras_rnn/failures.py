@@ -45,7 +45,7 @@ def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 
 def problem(model: keras.Model, call: Callable[[], Any], error: Exception) -> str:
-    """Why `call` failed with `error`, after the name of the layer in which it did, if the reason doesn't have it."""
+    """Why `call` failed with `error`, after the name of the failing layer unless the reason has it."""
     layer, why = failing_layer(model, call), reason(error)
     return why if why.startswith(layer.split()[0]) else f"{layer}: {why}"
 

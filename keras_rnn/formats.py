@@ -11,8 +11,8 @@ class Format:
 
     Attributes:
         file: its name in a model's folder.
-        tolerance: how far its answers may be from the model's, as a part of the largest number in an answer, or of 1
-            below that.
+        tolerance: how far its answers may be from the model's, relative to the largest number in an answer, or to 1
+            if that is more.
         weights: how a LiteRT file stores them; None for other files.
     """
 

@@ -19,9 +19,9 @@ from keras_rnn.runtimes import Arrays
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """The names as identifiers, those that come again with a number: `lstm`, `lstm_2`."""
+    """The names as identifiers; a repeated one gets a number: `lstm`, `lstm_2`."""
     names = [re.sub(r"\W", "_", name, flags=re.ASCII) for name in names]
-    names = [name if name[:1].isalpha() else f"tensor_{name}" for name in names]  # or TensorFlow gives it another
+    names = [name if name[:1].isalpha() else f"tensor_{name}" for name in names]  # otherwise TensorFlow renames it
     found: list[str] = []
     for name in names:
         numbered = (f"{name}_{number}" for number in itertools.count(2))
@@ -70,8 +70,8 @@ def over_time(tensors: Mapping[str, keras.KerasTensor]) -> set[str]:
 class Interface:
     """A model's inputs and outputs by name, and its signatures.
 
-    inputs, outputs: Keras tensors by name. What has a time axis has it after the batch, with the size None.
-    inputs_over_time, outputs_over_time: the names of those.
+    inputs, outputs: Keras tensors by name. A time axis comes after the batch and has the size None.
+    inputs_over_time, outputs_over_time: the names of those with a time axis.
     resources: what the signatures' functions use.
     """
 
@@ -106,7 +106,7 @@ class Interface:
         return dict(zip(self.outputs, keras.tree.flatten(self.model(structure, training=False)), strict=True))
 
     def specs(self, batch: int | None, time: tuple[int | None, ...] = (None,)) -> list[tf.TensorSpec]:
-        """One for each input; `time` stands in place of its time axis."""
+        """One for each input, with `time` as the size of its time axis."""
         return [
             tf.TensorSpec(
                 (batch, *(time if name in self.inputs_over_time else tensor.shape[1:2]), *tensor.shape[2:]),

@@ -32,7 +32,7 @@ def argument_names(cell_class: type[RecurrentCell]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-# A cell with one of these of its own isn't `step` of `project`: it is called at each step.
+# A cell that overrides one of these may not be `step` of `project`: it is called at each step.
 BY_CALL = ("__call__", "call", "get_dropout_mask", "get_recurrent_dropout_mask")
 
 

@@ -37,14 +37,14 @@ def expect_formats(formats: str | Sequence[str], known: Sequence[str] = tuple(FO
 
 
 class Sources(contextlib.ExitStack):
-    """Traces for LiteRT files: one for all ways to store the weights but full_int8, whose loops are others."""
+    """Traces for LiteRT files: one for all ways to store the weights but full_int8, which unrolls loops."""
 
     def __init__(self):
         super().__init__()
         self._traced: dict[LiteRT, Path] = {}
 
     def of(self, signatures: Mapping[str, Signature], resources: Sequence[Any], file: LiteRT) -> Path:
-        """The trace of `signatures`, which are always the same; made when it is first needed."""
+        """The trace of `signatures`, the same ones at each call; made when it is first needed."""
         if file not in self._traced:
             self._traced[file] = self.enter_context(artifacts.traced(signatures, resources, file))
         return self._traced[file]

@@ -76,7 +76,7 @@ class Network:
         return network
 
     def suffixes(self, layer: int) -> list[str]:
-        """Behind the names of a layer's weights: `_l0`, `_l0_reverse`; nothing behind a cell's."""
+        """The endings of the names of a layer's weights: `_l0`, `_l0_reverse`; none for a cell's."""
         return [""] if self.cell else [f"_l{layer}", f"_l{layer}_reverse"][: self.directions]
 
     def features_of(self, layer: int) -> int:

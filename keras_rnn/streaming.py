@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
-# Of a context, and so of a thread: while one streams, another's calls are calls.
+# Each context, and so each thread, has its own: while one streams, calls in others are as always.
 _active: contextvars.ContextVar[Stream | None] = contextvars.ContextVar("stream", default=None)
 
 
@@ -16,7 +16,7 @@ class Stream:
     """The states of a model's recurrent layers while it reads one step: taken from here, and left here.
 
     They are named after their layers, in the order in which these are called: `lstm_hidden`, `lstm_memory`, ...
-    Without `states` the stream begins: each is what its layer begins with.
+    Without `states` a stream begins, with the initial states of its layers.
     """
 
     def __init__(self, states: Mapping[str, tf.Tensor] | None = None):

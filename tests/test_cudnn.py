@@ -264,7 +264,7 @@ def test_a_saved_model_holds_both(layer, mask, tmp_path):
 @pytest.mark.parametrize(("mask", "expected"), [(False, 1), (True, 2)], ids=["whole", "masked"])
 @pytest.mark.parametrize("layer", LAYERS, ids=named)
 def test_padded_and_whole_batches_have_an_operator_each(layer, mask, expected):
-    """One operator for both fails at the one kind once it has seen the other: test_on_gpu.py has them take turns."""
+    """One operator for both fails at one kind once it has seen the other: test_on_gpu.py has them alternate."""
     recurrent = layer(UNITS)
     recurrent.build(ANY)
     graph = traced(lambda x: recurrent(x, mask=x[:, :, 0] > 0 if mask else None), ANY)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not tf.config.list_physical_devices("GPU"), reas
 MODELS = Path(__file__).parents[1] / "saved_models"
 MASKS = {"whole": None, "right-padded": np.arange(TIME) < np.array([[2], [4], [1], [3], [4]]), "any": MASK}
 LAYERS = [SimpleRNN, LSTM, GRU]
-REQUESTS = {  # what the SavedModel and the LiteRT file take alike
+REQUESTS = {  # what both the SavedModel and the LiteRT file take
     "mnist_rows": {"image": np.random.default_rng(1).random((1, 28, 28), np.float32)},
 }
 

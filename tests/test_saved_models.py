@@ -1,4 +1,4 @@
-"""The models that are in the repository: complete, alike on every runtime, and as good as their results.json says."""
+"""The models that are in the repository: complete, the same on every runtime, as good as results.json says."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The encoder-decoder: its attention by hand, padding that changes nothing, one step and all steps alike."""
+"""The encoder-decoder: its attention by hand, padding that changes nothing, and one step equals all."""
 
 import numpy as np
 import pytest

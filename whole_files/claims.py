@@ -40,7 +40,7 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def claimed(target: Path, folder: Path, *, is_folder: bool = False) -> Iterator[Path]:
-    """A new empty file or folder in `folder`, with a name that `target` and nobody else has; whoever asks removes it.
+    """A new empty file or folder in `folder`, named after `target` as nothing else is; the caller removes it.
 
     `model.keras` gives `model.0123abcd.partial.keras`, for those who go by the end of a name.
     """
@@ -70,7 +70,7 @@ def naming(path: Path, way_out: str = "choose a folder on another disk", passing
     """An OSError inside says which file it is about, and what to do where the disk is full.
 
     Args:
-        path: to be named for what is inside it, or inside `passing`, what is called otherwise for the time being.
+        path: named in place of what is inside it, or inside `passing`, which has its content for the time being.
     """
     try:
         yield

@@ -16,8 +16,8 @@ from apps.pipeline.errors import DataError
 from apps.pipeline.splits import say_held_out
 from apps.pipeline.text_files import encoding_of, opened_text
 
-VALIDATION, TEST = (0.875, 0.9), (0.9, 1.0)  # the parts of the texts, in order; those before are to train with
-FEWEST = 40  # texts, so that one is there to validate with
+VALIDATION, TEST = (0.875, 0.9), (0.9, 1.0)  # shares of the texts, in order; what comes before is trained on
+FEWEST = 40  # texts, or there would be none to validate with
 TAG_COLUMNS = {"upos": 3, "xpos": 4}  # of CoNLL-U: the universal tags, and those of the language
 
 

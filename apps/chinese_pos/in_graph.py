@@ -11,7 +11,7 @@ from apps.chinese_pos.lexicon import FEATURES, PLACES
 from apps.chinese_pos.reading_in_graph import LexiconInGraph, code_points, count_of, read
 from apps.chinese_pos.sentences import ENDS, GOES_ON
 
-AT_ONCE = 64  # sentences, of like length: a text of any length takes no more memory than these
+AT_ONCE = 64  # sentences of similar length in one call of the network: memory doesn't grow with the text
 
 
 def decode(scores: tf.Tensor, borders: tf.Tensor, known_tags: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:

@@ -21,7 +21,7 @@ from apps.pipeline.vocabulary import Vocabulary
 from apps.pipeline.word_vectors import pretrain_embedding
 
 VECTORS = ("seed", "character_size", "pair_size", "pairs", "rarest", "word_vector_epochs")  # what decides this stage
-SMALLEST_EPOCH = 250  # batches: an epoch goes over less text several times, or it would be too short to judge
+SMALLEST_EPOCH = 250  # batches: an epoch repeats a smaller text, or it would be too short to judge
 HIDDEN_COLUMNS = 3  # of the features, the ids: what training makes unknown now and then
 
 

@@ -1,5 +1,5 @@
-"""What a tagger knows of its training text: characters, pairs of them, words with their commonest tags; and what the
-network is told of each character by it."""
+"""What a tagger knows from its training text: characters, pairs of them, words with their commonest tags; and the
+features of each character that the network gets from it."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class Lexicon:
         return self.tags_of_pieces[read.pieces]
 
     def features(self, read: Characters, left_out: TagCounts | None = None) -> np.ndarray:
-        """What the network is told of each character, int32 (characters, FEATURES).
+        """What the network is told about each character, int32 (characters, FEATURES).
 
         Args:
             left_out: words for which other tags than the commonest hold here: {word: {tag: count}}, empty if unknown.
@@ -229,7 +229,7 @@ def distinct(items: Sequence[str]) -> bool:
 
 
 class _Changed:
-    """A dictionary in which some values are others."""
+    """A dictionary with overrides."""
 
     def __init__(self, values: Mapping[str, int], changed: Mapping[str, int]):
         self.values, self.changed = values, changed

@@ -1,6 +1,6 @@
 """Classifies film reviews with word vectors learned beforehand, frozen or fine-tuned, against random ones.
 
-    vectors    word2vec: a word's vector predicts the words around it, so words used alike lie near each other
+    vectors    word2vec: a word's vector predicts the words around it, so words of similar use lie near each other
     network    E[id_t] -> two bidirectional LSTMs, each with dropout 0.5 after it -> p = sigmoid(w·h + b)
 
     random        E begins with noise and learns from the labels alone

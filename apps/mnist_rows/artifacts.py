@@ -36,7 +36,7 @@ def write(model, labels: Labels, output: Path, how: dict[str, Any], data: Labell
 
 def typical_of(data: LabelledPictures) -> np.ndarray:
     """Some of the pictures, uint8 (pictures, 28, 28), by which an int8 file finds the ranges of its activations."""
-    return data.pictures[:: max(1, len(data) // TYPICAL)][:TYPICAL]  # sorted as they are, the first are much alike
+    return data.pictures[:: max(1, len(data) // TYPICAL)][:TYPICAL]  # they are sorted: the first resemble each other
 
 
 def load_trained(path: Path):

@@ -13,7 +13,7 @@ from apps.pipeline import training
 from apps.pipeline.batches import Batches, grouped_by_length, times_over
 from apps.pipeline.runs import Run
 
-SMALLEST_EPOCH = 100  # batches: an epoch goes over fewer pictures several times, or it would be too short to judge
+SMALLEST_EPOCH = 100  # batches: an epoch repeats fewer pictures, or it would be too short to judge
 
 
 def picture_batches(data: LabelledPictures, batch_size: int, seed: int, distortion: Distortion | None) -> Batches:

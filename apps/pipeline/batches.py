@@ -66,5 +66,5 @@ def padded(rows: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def times_over(examples: int, batch_size: int, smallest_epoch: int) -> int:
-    """How often an epoch goes over all examples so that it has `smallest_epoch` batches or more."""
+    """How many times an epoch repeats all examples, so that it has at least `smallest_epoch` batches."""
     return -(-smallest_epoch * batch_size // examples)

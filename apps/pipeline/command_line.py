@@ -247,7 +247,7 @@ def need(*packages: str) -> None:
 
 
 def _number(kind: type, fits: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
-    """A type of argument for argparse: the numbers that fit."""
+    """A type for argparse: the numbers that fit."""
 
     def parse(text: str) -> Any:
         try:

@@ -26,11 +26,10 @@ class Recipe:
         seed: the same one gives the same model on the same machine.
         epochs: at most so many; the best one is kept.
         learning_rate: at its highest; it climbs for the part `warm_up` of all steps and falls to 0 along a cosine.
-        averaging: the part of all steps, and `averaging_head` more, over which the moving average of the weights
-            reaches back, and at most over `averaging_steps`. With an average it is that which validates and is kept.
-            0: none.
+        averaging: the share of all steps, plus `averaging_head`, over which the moving average of the weights reaches
+            back, `averaging_steps` at most; 0: no average. Where there is one, it is what is validated and kept.
         clip: the largest norm of all gradients together.
-        keep: which of the logs says what epoch is best: the highest accuracy, the lowest of anything else.
+        keep: the log that chooses the best epoch: by the highest accuracy, or the lowest value of any other.
         patience: how many worse epochs end the training; None: it ends when all epochs are over.
     """
 
@@ -48,7 +47,7 @@ class Recipe:
     patience: int | None = 2
 
     def reach(self, steps: int) -> float:
-        """How many steps the moving average of the weights reaches back in a training of so many; 0: there is none."""
+        """How many steps the moving average of the weights reaches back, of `steps` in all; 0 without an average."""
         if not self.averaging:
             return 0.0
         reach = max(1.0, self.averaging * (steps + self.averaging_head))
@@ -75,7 +74,7 @@ class Stage:
 def alone(output: Path, resume: bool) -> Iterator[None]:
     """The folder of a training run, for this process alone while it is at work there.
 
-    What a run leaves unfinished is marked, so that it isn't begun anew by mistake: hours may be in it.
+    An unfinished run is marked, so that it isn't begun anew by mistake: it may hold hours of work.
 
     Raises:
         DataError: an unfinished run is there and `resume` is false.
@@ -137,7 +136,7 @@ class Run:
         return Stage(changed, self.folder / f"{name.replace(' ', '_')}.npz", settings, self.resume)
 
     def finished(self, stage: str, seconds: float, epochs: int, result: str = "") -> None:
-        """Notes what a stage took and reached, and says so."""
+        """Records how long a stage took and what it reached, and prints both."""
         self.stages.append({"stage": stage, "seconds": round(seconds, 1), "epochs": epochs, "result": result})
         print(f"{stage}: {seconds / 60:.1f} minutes, {epochs} epochs {result}", flush=True)
 
@@ -153,7 +152,7 @@ class Run:
     def about(self, packages: Sequence[str], licence: str) -> dict[str, Any]:
         """How the model came about, for results.json.
 
-        licence: of the app's own data, whose they are and what for.
+        licence: under which the app's own data may be used.
         """
         how = {"command": publishing.command(), "recipe": dataclasses.asdict(self.recipe), "stages": self.stages}
         data = {"data": OWN_LICENCE if self.own_data else licence}

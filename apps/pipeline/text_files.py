@@ -23,9 +23,9 @@ LONGEST_WORD = 16 << 20  # characters without a space or the end of a line that 
 MARK = "\x1f"  # is left out of every text, and so is free to mark places in one
 CLEAN = (("\r\n?", "\n"), (MARK, ""))  # pattern, replacement
 _SAMPLE = 1 << 18  # bytes that tell the encoding
-_STRANGE = 0.002  # of the characters: some texts have a form's controls, bytes that are no text have a tenth and more
+_STRANGE = 0.002  # the share of controls: some texts have form feeds; of what isn't text, a tenth or more are controls
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")  # without a mark
-_NO_TEXTS = {  # what people take for texts, by the first bytes
+_NO_TEXTS = {  # what people mistake for texts, by its first bytes
     b"%PDF-": "a PDF file",
     b"PK\x03\x04": "a ZIP file or a document of Word, Excel or LibreOffice",
     b"\xd0\xcf\x11\xe0": "an old document of Word or Excel",
@@ -45,7 +45,7 @@ _MARKS = {  # the byte-order marks, the longer ones first: UTF-32's begins with 
 
 
 def clean(text: str) -> str:
-    """What of a text is read: line breaks are \\n, the bytes of a lone surrogate U+FFFD, and there is no U+001F."""
+    """A text as it is read: line breaks become \\n, the bytes of a lone surrogate U+FFFD, and U+001F goes."""
     text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     for pattern, replacement in CLEAN:
         text = re.sub(pattern, replacement, text)
@@ -133,13 +133,13 @@ def decoded(content: bytes, name: str, encoding: str | None = None) -> str:
 
 
 def _encoding_of(sample: bytes) -> str | None:
-    """Of the beginning of a file; None: it is no text in any."""
+    """The encoding of a file that begins with `sample`; None: it isn't text in any."""
     for mark, encoding in _MARKS.items():
         if sample.startswith(mark):
             return encoding
     if zeros := sample.count(0):  # no text in another encoding has one
         if zeros < len(sample) / 5 and _is_text(sample.replace(b"\0", b""), "utf-8"):
-            return None  # a text that bytes have been lost of
+            return None  # a text that has lost bytes
         return next((encoding for encoding in _WIDE if _is_text(sample, encoding)), None)
     if _is_text(sample, "utf-8"):
         return "utf-8"

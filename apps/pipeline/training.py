@@ -144,7 +144,7 @@ def fit(
     Args:
         checkpoint: the file to write after each epoch; with `resume` the one to go on from, if it is there.
         settings: what decides the run; a checkpoint of other settings is refused.
-        monitor, patience: which of the logs says what epoch is best, and how many worse ones end the training.
+        monitor, patience: the log that chooses the best epoch, and how many worse ones end the training.
         log_folder: for TensorBoard.
     """
     checkpoint.parent.mkdir(parents=True, exist_ok=True)

@@ -39,7 +39,7 @@ def word_vectors(
 ) -> np.ndarray:
     """Skip-gram vectors of every id, float32 (ids, size), by gensim's Word2Vec (Mikolov et al. 2013).
 
-    One worker, because several make gensim's result depend on how the threads take turns.
+    One worker, because with several gensim's result depends on how the threads are scheduled.
 
     Args:
         sequences: the ids of each text. Unknown words are left out.

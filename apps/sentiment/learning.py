@@ -19,7 +19,7 @@ from apps.sentiment.opinions import second_opinions
 
 WORD_VECTORS = ("seed", "words", "units", "word_vector_epochs")  # of the recipe: what decides this stage
 LANGUAGE_MODEL = {"learning_rate": 3e-3, "weight_decay": 0.0, "warm_up": 0.05, "keep": "val_loss"}  # of its recipe
-SMALLEST_EPOCH = 250  # batches: an epoch goes over fewer texts several times, or it would be too short to judge
+SMALLEST_EPOCH = 250  # batches: an epoch repeats fewer texts, or it would be too short to judge
 
 Texts = tuple[Sequence[np.ndarray], np.ndarray]  # the ids of each text, and the probability of its second label
 
