@@ -14,22 +14,11 @@ from keras_rnn.cells import GRUCell, LSTMCell, SimpleRNNCell
 from keras_rnn.exporting import Exported, ExportError, export
 from keras_rnn.exporting_functions import export_functions
 from keras_rnn.layers import GRU, LSTM, SimpleRNN
-from keras_rnn.variants import (
-    CoupledLSTM,
-    CoupledLSTMCell,
-    LayerNormGRU,
-    LayerNormGRUCell,
-    LayerNormLSTM,
-    LayerNormLSTMCell,
-    PeepholeLSTM,
-    PeepholeLSTMCell,
-    ProjectedLSTM,
-    ProjectedLSTMCell,
-    ZoneoutGRU,
-    ZoneoutGRUCell,
-    ZoneoutLSTM,
-    ZoneoutLSTMCell,
-)
+from keras_rnn.variants.coupled_gates import CoupledLSTM, CoupledLSTMCell
+from keras_rnn.variants.layer_normalisation import LayerNormGRU, LayerNormGRUCell, LayerNormLSTM, LayerNormLSTMCell
+from keras_rnn.variants.peephole import PeepholeLSTM, PeepholeLSTMCell
+from keras_rnn.variants.projection import ProjectedLSTM, ProjectedLSTMCell
+from keras_rnn.variants.zoneout import ZoneoutGRU, ZoneoutGRUCell, ZoneoutLSTM, ZoneoutLSTMCell
 
 __version__ = "0.2.0"
 __all__ = [

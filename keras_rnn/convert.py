@@ -23,7 +23,7 @@ import numpy as np
 from keras_rnn.cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
 from keras_rnn.layers import GRU, LSTM, RecurrentLayer, SimpleRNN
 from keras_rnn.pytorch import KINDS, Arrays, Network, read, with_dot, write_file
-from keras_rnn.variants import ProjectedLSTM, ProjectedLSTMCell
+from keras_rnn.variants.projection import ProjectedLSTM, ProjectedLSTMCell
 
 LAYERS = {1: SimpleRNN, 3: GRU, 4: LSTM}  # by the number of gates
 CELLS = (SimpleRNNCell, LSTMCell, GRUCell, ProjectedLSTMCell)

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from apps.mnist_rows.distortion import Distortion
+from apps.pipeline.checkpoints import Checkpoints
 
 # What the small recipes write; test_contract.py has a slow test of everything that the apps write.
 ARTIFACTS = ("saved_model", "litert", "litert_int8")
@@ -97,6 +98,25 @@ class App:
             monkeypatch.setattr(sys, "argv", [self.part().__file__, "train", "--quick"])
             assert self.run("train", "--quick", "--data", *data, "--output", folder) == 0
         return folder
+
+    def goes_on(self, capfd, flags: list[Any], folder: Path, batch: int) -> None:
+        """Asserts that Ctrl-C at a batch of the second epoch leaves the first one's model, and that `--resume` ends
+        with the weights in `folder`/whole, those of the same training without it."""
+
+        def stop(checkpoints, at, logs=None):
+            if (len(checkpoints.history), at) == (1, batch):
+                raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr(Checkpoints, "on_train_batch_end", stop)
+            assert self.run(*flags, "--output", folder / "cut") == 0
+        assert "Stopped: writing the best model so far" in capfd.readouterr().out
+        first = weights_of(folder / "cut")
+        assert self.run(*flags, "--output", folder / "cut", "--resume") == 0
+        resumed = weights_of(folder / "cut")
+        for ours, theirs in zip(resumed, weights_of(folder / "whole"), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert np.abs(first[0] - resumed[0]).max() > 1e-4
 
 
 # sentiment: texts of which one word tells the label
