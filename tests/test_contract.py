@@ -11,6 +11,7 @@ from app_table import APPS, ARTIFACTS, EVERYTHING, contents, weights_of
 
 from apps.pipeline import command_line, model_card, printing, publishing
 from apps.pipeline.publishing import FILES
+from keras_rnn import exporting, exporting_functions, proving
 
 every_app = pytest.mark.parametrize("app", APPS, indirect=True)
 MADE_BY = {"model.keras", "results.json", "README.md", "training"}  # `train`, beside the artifacts and the vocabulary
@@ -135,6 +136,23 @@ def test_a_trained_model_is_exported_again(app, trained, data, tmp_path, capfd):
     figures = {name: entry["value"] for name, entry in publishing.read_results(folder)["artifacts"].items()}
     assert tuple(figures) == EVERYTHING[app.name] and all(app.learned(value) for value in figures.values())
     assert figures["litert"] == pytest.approx(figures["saved_model"], abs=1e-5)
+
+
+@every_app
+def test_no_file_goes_past_the_proof(app, trained, data, tmp_path, monkeypatch):
+    """Whatever the app writes, keras_rnn writes and proves: nothing else does."""
+    written = []
+
+    def write(name, path, *_, **__):
+        written.append((name, path.name))
+        return proving.Exported(path, 0, (), 0.0)
+
+    for module in (exporting, exporting_functions):
+        monkeypatch.setattr(module, "write", write)
+    with app.writing(EVERYTHING[app.name]):
+        assert app.run("export", trained / "model.keras", "--data", *data, "--output", tmp_path / "out") == 0
+    assert sorted(written) == sorted((name, FILES[name]) for name in EVERYTHING[app.name])
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {app.beside, "results.json", "README.md"}
 
 
 @every_app
