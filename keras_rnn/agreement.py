@@ -88,7 +88,7 @@ def run_steps(interface: Interface, run: Runner, inputs: Arrays) -> dict[str, np
         for name, state in interface.states.items()
     }
     steps = []
-    for time in range(interface.time_of(inputs)):
+    for time in range(interface.time_of(inputs) or 1):
         now = {name: value[:, time] if name in interface.inputs_over_time else value for name, value in inputs.items()}
         outputs = run(now | states)
         states = {name: outputs[name] for name in states}
@@ -109,7 +109,10 @@ def answers(
         return run_steps(interface, run, inputs)
     if name != "padded":
         return run(inputs)
-    return run_padded(interface, run, inputs, steps) if interface.time_of(inputs) <= steps else None
+    length = interface.time_of(inputs)
+    if steps is None or length is None or length > steps:
+        return None
+    return run_padded(interface, run, inputs, steps)
 
 
 def expect_padding(interface: Interface, cases: Sequence[Case], steps: int) -> None:
@@ -119,7 +122,7 @@ def expect_padding(interface: Interface, cases: Sequence[Case], steps: int) -> N
         times |= {name: case.outputs[name].shape[1] for name in sorted(interface.outputs_over_time)}
         if len(set(times.values())) > 1:
             raise ExportError(f"length={steps} expected as many time steps in each input and output, got {times}.")
-    if all(interface.time_of(case.inputs) > steps for case in cases):
+    if all((interface.time_of(case.inputs) or 0) > steps for case in cases):
         raise ExportError(f"length={steps} expected inputs= of at most so many time steps, got longer ones.")
 
 

@@ -111,7 +111,7 @@ def convert(
         converter.target_spec.supported_types = [tf.float16]
     if weights == "full_int8":
         converter.representative_dataset = lambda: (
-            (name, dict(sample)) for name, rows in samples.items() for sample in rows
+            (name, dict(sample)) for name, rows in (samples or {}).items() for sample in rows
         )
     with warnings.catch_warnings():  # TensorFlow warns of its own interpreter, with which it finds ranges
         warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")

@@ -79,17 +79,25 @@ def export(
     folder = Path(folder)
     rows = [row for case in cases for row in case.rows()]
     signatures = {batch: signatures_for(interface, batch, step=step, length=length) for batch in (None, 1)}
-    options = {"interface": interface, "length": length, "blame": functools.partial(blame, interface)}
     written = {}
     with placed_in(folder) as beside, Sources() as sources:
         for name in formats:
             batch, path = FORMATS[name].batch, beside / FORMATS[name].file
             mine = signatures[batch]
-            given = dict.fromkeys(mine, rows if batch else cases)
-            more = {"fused_lstm": fused_lstm and batch is not None}
-            if name == "litert_full_int8":
-                more["samples"] = agreement.typical_inputs(interface, mine, rows, length)
-            exported = write(name, path, mine, interface.resources, given, sources, **options, **more)
+            typical = name == "litert_full_int8" and agreement.typical_inputs(interface, mine, rows, length)
+            exported = write(
+                name,
+                path,
+                mine,
+                interface.resources,
+                dict.fromkeys(mine, rows if batch else cases),
+                sources,
+                blame=functools.partial(blame, interface),
+                interface=interface,
+                length=length,
+                fused_lstm=fused_lstm and batch is not None,
+                samples=typical or None,
+            )
             written[name] = replace(exported, path=folder / path.name)
     return written
 

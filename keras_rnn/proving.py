@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class Exported:
     difference: float  # the largest over all signatures, inputs and calls, as Format.tolerance has it
 
 
-def expect_formats(formats: str | Sequence[str], known: Sequence[str] = tuple(FORMATS)) -> list[str]:
+def expect_formats(formats: str | Iterable[str], known: Sequence[str] = tuple(FORMATS)) -> list[str]:
     """The names of formats as a list; ExportError if one isn't known."""
     formats = [formats] if isinstance(formats, str) else list(formats)
     if not formats or any(name not in known for name in formats):
@@ -39,7 +39,7 @@ def expect_formats(formats: str | Sequence[str], known: Sequence[str] = tuple(FO
 class Sources(contextlib.ExitStack):
     """Traces for LiteRT files: one for all ways to store the weights but full_int8, which unrolls loops."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self._traced: dict[LiteRT, Path] = {}
 
@@ -77,7 +77,7 @@ def write(
     if name == "saved_model":
         artifacts.saved_model(signatures, resources, path)
         runtime = [runtimes.saved_model(path)]
-    elif name == "onnx":
+    elif weights is None:
         runtime = [write_onnx(signatures, path)]
     else:
         try:
