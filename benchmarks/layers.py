@@ -19,6 +19,7 @@ import tensorflow as tf
 
 import keras_rnn
 from benchmarks import tables, timing
+from keras_rnn.fast_paths import choice
 
 SHAPES = [  # batch, steps, features, units
     (1, 100, 64, 64),
@@ -134,17 +135,10 @@ def steps_of_torch(case: Case, array: np.ndarray) -> dict[str, Callable[[], obje
 
 
 def path_of(case: Case, what: str) -> str:
-    """The path that our layers take, read from the graph."""
-    model, batch = made(case, keras_rnn), case.shape[0]
-    function = tf.function(lambda inputs: model(inputs, training=what == "training"), autograph=False)
-    graph = function.get_concrete_function(tf.TensorSpec((batch, *case.shape[1:3]))).graph.as_graph_def()
-    nodes = [*graph.node, *(node for part in graph.library.function for node in part.node_def)]
-    if timing.gpu() and any(node.op == "CudnnRNNV3" for node in nodes):
-        return "cuDNN"
-    if any("_XlaMustCompile" in part.attr for part in graph.library.function):
-        return "XLA"
-    by_hand = any("_gradient_op_type" in node.attr and node.op == "IdentityN" for node in nodes)
-    return "blocks" if by_hand else "plain loop"
+    """The path that our layers take."""
+    batch, steps, features, units = case.shape
+    cell = getattr(keras_rnn, f"{case.layer}Cell")(units)
+    return choice.here(cell, tf.TensorSpec((steps, batch, features)), choice.Purpose(what))
 
 
 def measured(case: Case, repeats: int, budget: float) -> list[Row]:

@@ -86,7 +86,7 @@ class RecurrentLayer(keras.layers.RNN):
             unroll=self.unroll,
             zero_output_for_mask=self.zero_output_for_mask,
             return_all_outputs=self.return_sequences,
-            training=training,
+            purpose=fast_paths.Purpose.TRAINING if training else fast_paths.Purpose.INFERENCE,
             use_cudnn=self.use_cudnn,
         )
         if streaming.active():

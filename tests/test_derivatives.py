@@ -10,7 +10,8 @@ import tensorflow as tf
 from layer_table import MASK, ROWS, Row, random_inputs
 
 import keras_rnn
-from keras_rnn.fast_paths import blocks, gradient
+from keras_rnn.fast_paths import blocks, choice
+from keras_rnn.fast_paths.choice import Path
 
 # Without chance, and without what TensorFlow itself has no second derivative of.
 SMOOTH = [row for row in ROWS if not {"seed", "stateful"} & row.options.keys() and "softsign" not in str(row)]
@@ -25,8 +26,8 @@ BASE = [
 def short_blocks(monkeypatch):
     """So that four steps are two blocks, and XLA compiles only where a test says so."""
     monkeypatch.setattr(blocks, "STEPS", 2)
-    monkeypatch.setattr(gradient, "XLA_NUMBERS", 0)
-    monkeypatch.setattr(gradient, "XLA_NUMBERS_OF_INFERENCE", 0)
+    with choice.taking(Path.BLOCKS):
+        yield
 
 
 def sources_of(layer):
@@ -238,17 +239,15 @@ def test_gradient_of_control_flow(row, around, masked):
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
-@pytest.mark.parametrize("by_xla", [False, True], ids=["blocks", "XLA"])
-def test_a_saved_model_of_known_batch_and_time_has_the_gradient(by_xla, training, tmp_path, monkeypatch):
+@pytest.mark.parametrize("path", [Path.BLOCKS, Path.XLA])
+def test_a_saved_model_of_known_batch_and_time_has_the_gradient(path, training, tmp_path):
     """What saves asks for the gradient of an operator without the operator."""
-    if by_xla:
-        monkeypatch.setattr(gradient, "XLA_NUMBERS", 2048)
-        monkeypatch.setattr(gradient, "XLA_NUMBERS_OF_INFERENCE", 2048)
     layer, twin = Row("LSTM", {"return_sequences": True}).pair()
     saved, x = tf.Module(), inputs()
     saved.weights = layer.weights
     saved.call = tf.function(called(layer, training=training), [tf.TensorSpec(x.shape)], autograph=False)
-    tf.saved_model.save(saved, str(tmp_path))
+    with choice.taking(path):
+        tf.saved_model.save(saved, str(tmp_path))
     loaded = tf.saved_model.load(str(tmp_path))  # its weights are others
     assert_close(backward(loaded.call, layer, x)[:1], backward(called(twin), twin, x)[:1])
 

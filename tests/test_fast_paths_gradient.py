@@ -11,7 +11,8 @@ from closeness import assert_close
 import keras_rnn
 from keras_rnn import fast_paths
 from keras_rnn.cells import with_weights
-from keras_rnn.fast_paths import blocks, gradient, shared
+from keras_rnn.fast_paths import blocks, choice, gradient, shared
+from keras_rnn.fast_paths.choice import Path, Purpose
 from keras_rnn.sequence import scan
 
 BATCH, FEATURES, UNITS = 3, 2, 4
@@ -92,13 +93,13 @@ def values_and_gradients(run, cell, inputs, states, weights, mask, **options):
     return values, tape.gradient(loss, sources, unconnected_gradients="zero")
 
 
-def by(way, function, cell, inputs, states, weights, mask, monkeypatch, **options):
-    """`function` of these, in the kind of graph that `way` says."""
+PATHS = {"blocks": Path.BLOCKS, "one block by XLA": Path.XLA, "one block": Path.ONE_BLOCK, "blocks in XLA": Path.BLOCKS}
+
+
+def by(way, function, cell, inputs, states, weights, mask, **options):
+    """`function` of these, by the path and in the kind of graph that `way` says."""
     if way == "eager":
         return function(gradient.run, cell, inputs, states, weights, mask, **options)
-    if way != "one block by XLA":
-        monkeypatch.setattr(gradient, "XLA_NUMBERS", 0)
-        monkeypatch.setattr(gradient, "XLA_NUMBERS_OF_INFERENCE", 0)
 
     def hidden(tensor, sizes):  # of a tensor, those sizes that aren't weights'
         return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=sizes) if way == "unknown shapes" else tensor
@@ -110,14 +111,15 @@ def by(way, function, cell, inputs, states, weights, mask, monkeypatch, **option
         mask = None if mask is None else hidden(mask, [None, None])
         return function(gradient.run, cell, inputs, states, weights, mask, **options)
 
-    return graph(inputs, states, weights, mask)
+    with choice.taking(PATHS.get(way)):
+        return graph(inputs, states, weights, mask)
 
 
 @every_cell_way_and_mask
-def test_values_and_gradients_are_the_plain_loops(cell, way, masked, monkeypatch):
+def test_values_and_gradients_are_the_plain_loops(cell, way, masked):
     arguments = data(cell, 11, masked)
     expected = values_and_gradients(plain, cell, *arguments)
-    assert_close(by(way, values_and_gradients, cell, *arguments, monkeypatch), expected)
+    assert_close(by(way, values_and_gradients, cell, *arguments), expected)
 
 
 @pytest.mark.parametrize(
@@ -133,19 +135,19 @@ def test_xla_gives_the_plain_loops_numbers(name, way, masked, monkeypatch):
     monkeypatch.setattr(blocks, "STEPS", 2)
     arguments = data(CELLS[name], 5, masked)
     expected = values_and_gradients(plain, CELLS[name], *arguments)
-    assert_close(by(way, values_and_gradients, CELLS[name], *arguments, monkeypatch), expected)
+    assert_close(by(way, values_and_gradients, CELLS[name], *arguments), expected)
 
 
 @every_cell_way_and_mask
-def test_inference_is_the_plain_loops_and_so_is_its_gradient(cell, way, masked, monkeypatch):
+def test_inference_is_the_plain_loops_and_so_is_its_gradient(cell, way, masked):
     arguments = data(cell, 6, masked)
     expected = values_and_gradients(plain, cell, *arguments)
-    assert_close(by(way, values_and_gradients, cell, *arguments, monkeypatch, by_hand=False), expected)
+    assert_close(by(way, values_and_gradients, cell, *arguments, purpose=Purpose.INFERENCE), expected)
 
 
 @masked_or_not
-@pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
-def test_shapes_after_the_first_few_are_the_plain_loops_and_not_compiled(training, masked, monkeypatch):
+@pytest.mark.parametrize("purpose", [Purpose.TRAINING, Purpose.INFERENCE])
+def test_shapes_after_the_first_few_are_the_plain_loops_and_not_compiled(purpose, masked, monkeypatch):
     """One graph of any shape for all of them."""
     monkeypatch.setattr(shared, "_shapes", {})
     monkeypatch.setattr(shared, "SHAPES", 0)
@@ -154,7 +156,7 @@ def test_shapes_after_the_first_few_are_the_plain_loops_and_not_compiled(trainin
     for steps in (5, 9):
         arguments = data(CELLS["GRU"], steps, masked)
         expected = values_and_gradients(plain, CELLS["GRU"], *arguments)
-        got = by("one block by XLA", values_and_gradients, CELLS["GRU"], *arguments, monkeypatch, by_hand=training)
+        got = by("any", values_and_gradients, CELLS["GRU"], *arguments, purpose=purpose)
         assert_close(got, expected)
     assert len(shared._traced) == 1
 
@@ -165,26 +167,26 @@ def test_inference_is_the_plain_loops_by_every_other_way(way, options, monkeypat
     monkeypatch.setattr(blocks, "STEPS", 2)
     arguments = data(CELLS["LSTM"], 5, masked=True)
     expected = values_and_gradients(plain, CELLS["LSTM"], *arguments, **options)
-    options = {**options, "by_hand": False}
-    assert_close(by(way, values_and_gradients, CELLS["LSTM"], *arguments, monkeypatch, **options), expected)
+    options = {**options, "purpose": Purpose.INFERENCE}
+    assert_close(by(way, values_and_gradients, CELLS["LSTM"], *arguments, **options), expected)
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @masked_or_not
 @pytest.mark.parametrize("name", ["LSTM", "GRU"])
-def test_every_option_is_the_plain_loops(name, masked, options, monkeypatch):
+def test_every_option_is_the_plain_loops(name, masked, options):
     arguments = data(CELLS[name], 6, masked)
     expected = values_and_gradients(plain, CELLS[name], *arguments, **options)
-    assert_close(by("eager", values_and_gradients, CELLS[name], *arguments, monkeypatch, **options), expected)
+    assert_close(by("eager", values_and_gradients, CELLS[name], *arguments, **options), expected)
 
 
 @pytest.mark.parametrize("time", [1, 4, 5, 8])
 @pytest.mark.parametrize("way", ["blocks", "unknown shapes"])
-def test_every_number_of_steps(way, time, monkeypatch):
+def test_every_number_of_steps(way, time):
     cell = CELLS["SimpleRNN"]
     arguments = data(cell, time, masked=True)
     expected = values_and_gradients(plain, cell, *arguments)
-    assert_close(by(way, values_and_gradients, cell, *arguments, monkeypatch), expected)
+    assert_close(by(way, values_and_gradients, cell, *arguments), expected)
 
 
 @masked_or_not
@@ -210,13 +212,11 @@ def second_derivative(run, cell, inputs, states, weights, mask, **options):
 @pytest.mark.parametrize(
     ("name", "way"), [("SimpleRNN", "eager"), ("LSTM", "blocks"), ("GRU", "eager"), ("SimpleRNN", "one block by XLA")]
 )
-def test_second_derivative_is_the_plain_loops(name, way, monkeypatch):
+def test_second_derivative_is_the_plain_loops(name, way):
     cell = CELLS[name]
     arguments = data(cell, 5, masked=True)
     expected = second_derivative(plain, cell, *arguments)
-    assert_close(
-        by(way, second_derivative, cell, *arguments, monkeypatch), expected, sums=1000
-    )  # four passes over the steps
+    assert_close(by(way, second_derivative, cell, *arguments), expected, sums=1000)  # four passes over the steps
 
 
 def test_a_tape_that_stays_gives_the_gradient_twice():

@@ -101,22 +101,25 @@ def run(
 
 
 def kernel_or_loop(
-    rnn_mode: str,
-    loop: Callable,
+    cell: RecurrentCell,
     inputs: tf.Tensor,
     states: Sequence[tf.Tensor],
     weights: dict[str, tf.Tensor | None],
     mask: tf.Tensor | None,
     *,
+    loop: Callable,
     differentiable: bool,
     **options: bool,
 ) -> tuple[tf.Tensor, tf.Tensor | None, list[tf.Tensor]]:
     """loop(inputs, states, weights, mask), by cuDNN where that runs on a GPU and cuDNN takes the mask.
 
     Args:
+        cell: one that has a `mode`.
         differentiable: the graph is one to train with, so that the kernel's gradient is to be in it.
         options: of `run`.
     """
+
+    rnn_mode = mode(cell)
 
     def kernel(inputs, states, weights, mask):
         def whole():

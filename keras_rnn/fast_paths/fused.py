@@ -31,12 +31,16 @@ def takes(initial_states: Sequence[tf.Tensor]) -> bool:
 def run(
     cell: LSTMCell,
     inputs: tf.Tensor,
+    states: Sequence[tf.Tensor],
     weights: dict[str, tf.Tensor | None],
+    mask: None,
     *,
     go_backwards: bool,
+    zero_output_for_mask: bool,
     return_all_outputs: bool,
 ) -> tuple[tf.Tensor, tf.Tensor | None, list[tf.Tensor]]:
-    """`cell`, with tanh and sigmoid, from zeros over inputs `(time, batch, features)`; results as from `sequence.scan`.
+    """`cell`, with tanh and sigmoid, from states that it `takes`, over inputs `(time, batch, features)` without a mask;
+    results as from `sequence.scan`.
 
     The converter knows the function by its attributes and puts the operator in its place. Where the last memory is
     used, which the operator doesn't give, it leaves the function as it is: a loop.
