@@ -1,0 +1,32 @@
+// The model of apps/mnist_rows: a picture, row by row.
+import { Model, fetchJson } from "./runtime.js";
+
+const SIZE = 28;
+
+export class DigitReader {
+  static async load(folder, progress) {
+    const { labels, image } = await fetchJson(`${folder}/labels.json`);
+    return new DigitReader(await Model.load(`${folder}/model_int8.tflite`, progress), labels, image);
+  }
+
+  /** labels: the name of each output; form: how the pictures are made, for `centred` of picture.js. */
+  constructor(model, labels, form) {
+    Object.assign(this, { model, labels, form });
+  }
+
+  /** Float32Array(784), rows of a picture, 0 paper to 1 ink -> each label's probability. */
+  async recognise(picture) {
+    return (await this.model.run("serving_default", { image: [picture, [1, SIZE, SIZE]] })).probabilities;
+  }
+
+  /** What is believed when only the first `rows` rows are there, for each number of rows from 1 to 28. */
+  async beliefs(picture) {
+    const found = [];
+    for (let rows = 1; rows <= SIZE; rows++) {
+      const seen = new Float32Array(SIZE * SIZE);
+      seen.set(picture.subarray(0, rows * SIZE));
+      found.push(await this.recognise(seen));
+    }
+    return found;
+  }
+}
