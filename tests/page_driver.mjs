@@ -1,55 +1,114 @@
-// Uses the page as a person would, in a Chromium without a window, and prints what the models answer.
+// Uses the page as a person and as a program would, in a Chromium without a window, and prints what it answers.
 //
-//     node drive.mjs http://127.0.0.1:8000/examples/browser/ < task.json
+//     node page_driver.mjs ADDRESS < task.json       in a folder with node_modules/playwright-core
 //
-// task.json: {"drawings": [strokes, ...], "texts": [...]}; a stroke is a list of [x, y] on the canvas of 280 x 280.
-// Prints {"drawings": [{"picture": 784 numbers, "probabilities": 10, "answer": what the page says}, ...],
-// "texts": [{"probability", "opinion": what the page says}, ...]}.
+// task.json: {"texts", "pictures", "drawings", "chinese", "prompts", "choices", "pixels": {name: [width, height, dark?]}},
+// each of which may be left out; see below what is printed of each. CHROMIUM names the browser.
 import { readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { createRequire } from "node:module";
 
-/** Moves the mouse along a stroke with its button pressed. */
-async function draw(page, stroke) {
-  const { x, y } = await page.locator("#drawing").boundingBox();
-  const [first, ...rest] = stroke.map(([across, down]) => [x + 1 + across, y + 1 + down]); // 1: the border
-  await page.mouse.move(...first);
-  await page.mouse.down();
-  for (const place of rest) await page.mouse.move(...place, { steps: 4 });
-  await page.mouse.up();
-}
-
-const { drawings, texts } = JSON.parse(readFileSync(0, "utf8"));
+const { chromium } = createRequire(`${process.cwd()}/`)("playwright-core");
+const task = JSON.parse(readFileSync(0, "utf8"));
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
 });
-try {
-  const page = await browser.newPage();
+
+/** A page on which the panels of these names have come into view and loaded. */
+async function opened(names, options = {}) {
+  const page = await browser.newPage(options);
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (message) => {
+    const text = message.text(); // LiteRT writes what it does as errors
+    if (message.type() === "error" && !/^(INFO|WARNING): /.test(text)) problems.push(text);
+  });
+  const outside = [];
+  page.on("request", (request) => {
+    const { protocol, host } = new URL(request.url());
+    if (protocol.startsWith("http") && host !== new URL(process.argv[2]).host) outside.push(request.url());
+  });
   await page.goto(process.argv[2]);
-  await page.waitForFunction(() => !document.getElementById("state").textContent.startsWith("Loading"));
-  const state = await page.textContent("#state");
-  if (state !== "Ready.") throw new Error(state);
-  const idle = () => page.waitForFunction(() => document.body.ariaBusy === "false");
-  const found = { drawings: [], texts: [] };
-  for (const strokes of drawings) {
-    await page.click("#clear");
-    for (const stroke of strokes) await draw(page, stroke);
-    await idle();
-    const answer = await page.textContent("#answer");
-    const numbers = await page.evaluate(async () => {
-      const picture = readPicture(digits.form);
-      return { picture: [...picture], probabilities: [...(await digits.recognise(picture))] };
-    });
-    found.drawings.push({ ...numbers, answer });
+  for (const name of names) {
+    await page.locator(`#${name}`).scrollIntoViewIfNeeded();
+    await page.evaluate((name) => panels[name].loaded, name);
   }
-  for (const text of texts) {
-    await page.fill("#review", text);
-    await idle();
-    const probability = await page.evaluate((text) => reviews.score(text), text);
-    found.texts.push({ probability, opinion: await page.textContent("#opinion") });
+  await idle(page);
+  return { page, problems, outside };
+}
+
+const idle = (page) => page.waitForFunction(() => document.body.ariaBusy === "false");
+
+try {
+  const found = { texts: [], pictures: [], drawings: [], chinese: [], written: [], problems: [], outside: [] };
+  const names = ["digit", "review", "shakespeare", "chinese"];
+  const { page, problems, outside } = await opened(names);
+  found.texts = await page.evaluate(async (texts) => {
+    const reader = await panels.review.loaded;
+    const answers = [];
+    for (const text of texts) answers.push(await reader.probability(text));
+    return answers;
+  }, task.texts ?? []);
+  found.weights = await page.evaluate(async (texts) => {
+    const reader = await panels.review.loaded;
+    return Promise.all(texts.map((text) => reader.weights(reader.vocabulary.ids(text))));
+  }, task.explained ?? []);
+  found.pictures = await page.evaluate(async (pictures) => {
+    const reader = await panels.digit.loaded;
+    const answers = [];
+    for (const picture of pictures) answers.push([...(await reader.recognise(Float32Array.from(picture)))]);
+    return answers;
+  }, task.pictures ?? []);
+  for (const strokes of task.drawings ?? []) {
+    await page.click("#clear");
+    const { x, y, width } = await page.locator("#drawing").boundingBox();
+    for (const points of strokes) {
+      const [first, ...rest] = points.map(([across, down]) => [x + (across * width) / 280, y + (down * width) / 280]);
+      await page.mouse.move(...first);
+      await page.mouse.down();
+      for (const place of rest) await page.mouse.move(...place, { steps: 4 });
+      await page.mouse.up();
+    }
+    await idle(page);
+    const picture = await page.evaluate(async () => [...readPicture((await panels.digit.loaded).form)]);
+    found.drawings.push({ picture, answer: await page.innerText("#answer") });
+  }
+  found.chinese = await page.evaluate(async (texts) => {
+    const tagger = await panels.chinese.loaded;
+    const answers = [];
+    for (const text of texts) answers.push(await tagger.tag(text));
+    return answers;
+  }, task.chinese ?? []);
+  found.written = await page.evaluate(async (asked) => {
+    const author = await panels.shakespeare.loaded;
+    const texts = [];
+    for (const { prompt, length, ...choice } of asked) {
+      const writer = await author.begin(prompt);
+      let text = prompt;
+      while (writer.written < length) text += await writer.next(choice);
+      texts.push(text);
+    }
+    return texts;
+  }, task.written ?? []);
+  if (task.typed) {
+    await page.fill("#review-text", task.typed);
+    await idle(page);
+    found.typed = { opinion: await page.innerText("#opinion"), words: await page.innerText("#words") };
+    await page.click("#language");
+    found.chineseOpinion = await page.innerText("#opinion");
+  }
+  found.problems = problems;
+  found.outside = outside;
+  for (const [path, [width, height, dark]] of Object.entries(task.screenshots ?? {})) {
+    const options = { viewport: { width, height }, colorScheme: dark ? "dark" : "light" };
+    const { page } = await opened(names, options);
+    await page.click("#write");
+    await idle(page);
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.screenshot({ path, fullPage: true });
+    await page.close();
   }
   console.log(JSON.stringify(found));
-  if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT });
 } finally {
   await browser.close();
 }

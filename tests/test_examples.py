@@ -1,16 +1,11 @@
 """Other programs with our models: each example is built as its instructions say, and answers as Python does."""
 
-import functools
-import http.server
 import importlib.util
-import json
 import os
-import random
 import re
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +14,6 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image, ImageDraw
 from tensorflow.core.protobuf import saved_model_pb2
-
-from apps.pipeline.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES, MODELS = ROOT / "examples", ROOT / "saved_models"
@@ -125,107 +118,6 @@ def test_c_says_what_is_wrong_in_one_sentence(c_program, tmp_path):
         done = run_c(c_program, *arguments, input="")
         assert (done.returncode, done.stdout) == (2, "")
         assert re.fullmatch(f"{sentence}\n", done.stderr)
-
-
-# Browser
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """The address of the page, served from a copy of its folder with its packages, beside the models."""
-    site = tmp_path_factory.mktemp("site")
-    ours = shutil.ignore_patterns("node_modules", "package-lock.json")
-    folder = shutil.copytree(EXAMPLES / "browser", site / "examples" / "browser", ignore=ours)
-    (site / "saved_models").symlink_to(MODELS)
-    done = run("npm", "install", "--no-audit", "--no-fund", "--fetch-retries=1", cwd=folder)
-    if unreachable := re.search("code (ENOTFOUND|EAI_AGAIN|ECONN[A-Z]+|ETIMEDOUT|E[A-Z]+UNREACH)", done.stderr):
-        pytest.skip(f"needs the network, from which npm installs the page's packages; npm says {unreachable[1]}")
-    assert done.returncode == 0, done.stderr
-    handler = functools.partial(QuietHandler, directory=site)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield folder, f"http://127.0.0.1:{server.server_port}/examples/browser/"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def answers(page):
-    """What drive.mjs finds on the page."""
-    folder, address = page
-    task = json.dumps({"drawings": [SEVEN, GAMMA], "texts": TEXTS})
-    environment = os.environ | {"CHROMIUM": shutil.which("chromium")}
-    done = run("node", "drive.mjs", address, cwd=folder, input=task, env=environment)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def signature(name):
-    return Interpreter(str(MODELS / name / "model.tflite")).get_signature_runner("serving_default")
-
-
-@needs("node", "npm", "chromium")
-def test_the_browser_scores_texts_as_the_interpreter_does(answers):
-    vocabulary, score = Vocabulary.load(MODELS / "sentiment"), signature("sentiment")
-    assert len(answers["texts"]) == len(TEXTS)
-    for text, found in zip(TEXTS, answers["texts"], strict=True):
-        expected = score(ids=np.array([vocabulary.ids(text)], np.int32))["probability"][0]
-        assert found["probability"] == pytest.approx(expected, abs=1e-5)
-        assert found["opinion"] == f"Positive: {100 * found['probability']:.1f}%"
-
-
-@needs("node", "npm", "chromium")
-def test_the_browser_recognises_drawings_as_the_interpreter_does(answers):
-    recognise = signature("mnist_rows")
-    for found in answers["drawings"]:
-        picture = np.array(found["picture"], np.float32).reshape(1, 28, 28)
-        np.testing.assert_allclose(found["probabilities"], recognise(image=picture)["probabilities"][0], atol=1e-5)
-        assert found["answer"] == f"This is a {np.argmax(found['probabilities'])}."
-    assert answers["drawings"][0]["answer"] == "This is a 7."
-
-
-@needs("node", "npm", "chromium")
-def test_a_drawing_becomes_a_picture_as_mnist_has_them(answers):
-    """20 pixels high, as wide as the proportions say, grey at the edges, its centre of mass in the middle."""
-    picture = np.array(answers["drawings"][1]["picture"]).reshape(28, 28)
-    rows, columns = (np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0))
-    assert (len(rows), len(columns)) == (20, 13)
-    places = np.arange(28)
-    centre = [picture.sum(axis=axis) @ places / picture.sum() for axis in (1, 0)]
-    np.testing.assert_allclose(centre, 14, atol=0.51)
-    assert picture.min() == 0 and picture.max() == 1 and 0.02 < np.mean((picture > 0) & (picture < 1)) < 0.2
-    foot = picture[rows[-4] :]  # of the left stroke, where the short right one has ended: neither mirrored nor turned
-    assert foot[:, columns[0] : columns[6]].sum() > 10 and foot[:, columns[7] :].sum() == 0
-
-
-@needs("node")
-def test_javascript_makes_the_ids_that_python_makes():
-    generator = random.Random(1)
-    scripts = [(1, 0x250), (0x370, 0x600), (0x1E00, 0x3100), (0xA640, 0xAC00), (0xE000, 0x10000), (0x10000, 0x20000)]
-    pools = [[chr(code) for code in range(*script)] for script in scripts]
-    pools += [list("<>/br .…'’\"$1\\ΣσςİIıßẞ"), list("the movie was great "), ["\ud83d", " "]]
-    texts = TEXTS + [
-        "".join(generator.choice(generator.choice(pools)) for _ in range(generator.randint(0, 60))) for _ in range(500)
-    ]
-    texts = [re.sub("[\ud800-\udfff]+", "\ud83d", text) for text in texts]  # two halves in a row would be one character
-    module, path = EXAMPLES / "browser" / "text.js", MODELS / "sentiment" / "vocabulary.json"
-    script = f"""
-        import {{ readFileSync }} from "node:fs";
-        import {{ Vocabulary }} from {json.dumps(module.as_uri())};
-        const vocabulary = new Vocabulary(JSON.parse(readFileSync({json.dumps(str(path))}, "utf8")));
-        const texts = JSON.parse(readFileSync(0, "utf8"));
-        console.log(JSON.stringify(texts.map((text) => vocabulary.ids(text))));
-    """
-    done = run("node", "--input-type=module", "--eval", script, input=json.dumps(texts))
-    assert done.returncode == 0, done.stderr
-    vocabulary = Vocabulary.load(MODELS / "sentiment")
-    assert json.loads(done.stdout) == [vocabulary.ids(text) for text in texts]
 
 
 # Microcontroller

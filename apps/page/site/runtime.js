@@ -5,7 +5,7 @@ let started;
 
 /** Loads LiteRT's WebAssembly, once. */
 export function start() {
-  started ??= loadLiteRt(new URL("runtime/wasm/", new URL(document.baseURI)).href);
+  started ??= loadLiteRt(new URL(document.querySelector("meta[name=litert-wasm]").content, document.baseURI).href);
   return started;
 }
 

@@ -6,7 +6,7 @@ export class Author {
   static async load(folder, progress) {
     const { symbols, unknown, level } = await fetchJson(`${folder}/vocabulary.json`);
     if (level !== "char") throw new Error(`expected a model of characters, got one of the level ${level}`);
-    return new Author(await Model.load(`${folder}/model_int8.tflite`, progress), symbols, unknown);
+    return new Author(await Model.load(`${folder}/model.tflite`, progress), symbols, unknown);
   }
 
   constructor(model, symbols, unknown) {
