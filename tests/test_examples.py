@@ -78,6 +78,25 @@ def test_c_answers_as_the_saved_model_does_in_python(c_program):
     np.testing.assert_allclose(c_probabilities(done.stdout, TEXTS), expected, atol=2e-6)
 
 
+@needs("gcc", "make")
+def test_c_prints_the_likeliest_of_several_labels(c_program, tmp_path):
+    module = tf.Module()
+
+    def serve(text):
+        long = tf.cast(tf.strings.length(text), tf.float32) / 8.0
+        found = tf.stack([0.75 - long, 0.25 * tf.ones_like(long), long], axis=1)
+        return {
+            "probabilities": found,
+            "labels": tf.broadcast_to(["short", "a much longer name of a label", "long"], tf.shape(found)),
+        }
+
+    module.serve = tf.function(serve, input_signature=[tf.TensorSpec((None,), tf.string, name="text")])
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures={"serving_default": module.serve})
+    done = run_c(c_program, "--model", tmp_path / "1", "five.", "a", "three", "")
+    said = "0.625000\tlong\tfive.\n0.625000\tshort\ta\n0.625000\tlong\tthree\n0.750000\tshort\t\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+
+
 def save_lengths(folder, output):
     """A SavedModel: `text` -> its number of bytes as `output`, among other outputs and signatures of such names."""
     module = tf.Module()

@@ -44,8 +44,8 @@ def test_all_artifacts_give_the_answers_of_the_model(trained):
     vocabulary = Vocabulary.load(trained)
     expected = answers_of(keras.saving.load_model(trained / "model.keras"), vocabulary, TEXTS)
     assert expected[0] > 0.7 and expected[1] < 0.3
-    np.testing.assert_allclose(probabilities(trained, "litert", TEXTS), expected, atol=1e-5)
-    np.testing.assert_allclose(probabilities(trained, "litert_int8", TEXTS), expected, atol=0.02)
+    np.testing.assert_allclose(probabilities(trained, "litert", TEXTS)[:, 1], expected, atol=1e-5)
+    np.testing.assert_allclose(probabilities(trained, "litert_int8", TEXTS)[:, 1], expected, atol=0.02)
     serve = tf.saved_model.load(str(trained / "1")).signatures["serving_default"]
     for texts in (TEXTS, TEXTS[2:3], TEXTS[::-1]):
         answer = serve(text=tf.constant(texts))
@@ -62,7 +62,7 @@ def test_evaluate_counts_mistakes(trained, tmp_path, capfd, artifact):
     assert run("evaluate", "--data", file, "--model", trained, "--artifact", artifact, "--json") == 0
     (line,) = capfd.readouterr().out.splitlines()
     figures = json.loads(line)
-    found = probabilities(trained, artifact, [text for text, _ in rows]) > 0.5
+    found = probabilities(trained, artifact, [text for text, _ in rows])[:, 1] > 0.5
     right = np.mean([answer == (label == LABELS[1]) for answer, (_, label) in zip(found, rows, strict=True)])
     assert 0.8 < right < 1.0 and figures["value"] == pytest.approx(right)
     assert (figures["artifact"], figures["metric"], figures["examples"]) == (artifact, "accuracy", 42)
@@ -109,9 +109,8 @@ def test_classify_explains(trained, capfd, monkeypatch):
     assert words["good"] > 0.0 > words["bad"]
     assert "words" not in empty
     classifier = Classifier(trained)
-    vocabulary, score = classifier.vocabulary, classifier.score
-    ids = vocabulary.ids("bad, but good")
-    lost = score(ids)["logit"] - score([1, *ids[1:]])["logit"]
+    ids = classifier.vocabulary.ids("bad, but good")
+    lost = classifier.log_odds(ids, 1) - classifier.log_odds([1, *ids[1:]], 1)
     assert words["bad"] == pytest.approx(lost)
     assert run("classify", "--model", trained, "--explain", "bad, but GOOD", "word1 " * 30) == 0
     lines = capfd.readouterr().out.splitlines()
@@ -211,9 +210,9 @@ def test_texts_without_a_label_teach_the_model_too(unlabelled, tmp_path, no_arti
     seen, given = [], {}
     tune, opinions = sentiment_learning.fine_tune, sentiment_learning.second_opinions
 
-    def fine_tune(model, texts, validation, stage):
+    def fine_tune(model, texts, validation, stage, labels):
         seen.append((stage.file.stem, len(texts[0]), texts[1], len(validation[0]), model.get_weights()))
-        return tune(model, texts, validation, stage)
+        return tune(model, texts, validation, stage, labels)
 
     def second_opinions(model, labelled, rows):
         given.update(labelled=len(labelled[0]), rows=rows, answers=opinions(model, labelled, rows))

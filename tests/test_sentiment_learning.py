@@ -78,9 +78,9 @@ def tune(checkpoint, model=None, **changes):
 def test_fine_tune_learns_and_validates_on_texts_as_they_are(tmp_path, monkeypatch):
     made = []
 
-    def recorded(texts, batch_size, unknown_rate, seed, shuffle):
+    def recorded(texts, batch_size, unknown_rate, seed, shuffle, weights):
         made.append((len(texts[0]), unknown_rate, shuffle))
-        return text_batches(texts, batch_size, unknown_rate, seed, shuffle)
+        return text_batches(texts, batch_size, unknown_rate, seed, shuffle, weights)
 
     monkeypatch.setattr(sentiment_learning, "text_batches", recorded)
     model, fitted = tune(tmp_path / "labels.npz", unknown_rate=0.1, learning_rate=0.15)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 from apps.mnist_rows.data import LabelledPictures
 from apps.mnist_rows.pictures import Labels
 from apps.mnist_rows.use import Recogniser
-from apps.pipeline import running
+from apps.pipeline import confusion, running
 from apps.pipeline.errors import DataError
 from apps.pipeline.publishing import Evaluation
 
@@ -41,15 +40,14 @@ def evaluate(folder: Path, artifact: str, test: LabelledPictures) -> Evaluation:
     images = test.pictures.astype(np.float32) / 255
     found = probabilities(folder, artifact, images)
     answers = found.argmax(axis=1)
-    matrix = np.zeros((len(names), len(names)), int)
-    np.add.at(matrix, (test.labels, answers), 1)
+    matrix = confusion.counted(test.labels, answers, len(names))
     wrong = np.flatnonzero(answers != test.labels)
     mistakes = [Mistake(images[i], names[test.labels[i]], names[answers[i]], float(found[i].max())) for i in wrong]
     figures = {"metric": "accuracy", "value": float(np.mean(answers == test.labels)), "examples": len(test)}
     return Evaluation(
         {"artifact": artifact, **figures, "data_sha256": test.fingerprint()},
         {"classes": names, "confusion": matrix.tolist()},
-        "\n" + in_table(matrix, names),
+        "\n" + confusion.in_table(matrix, names),
         Confusion(matrix, names, mistakes),
     )
 
@@ -62,14 +60,3 @@ def probabilities(folder: Path, artifact: str, images: np.ndarray) -> np.ndarray
         return np.concatenate([*running.served(folder, "image", "probabilities", images, batch_size=250)])
     recogniser = Recogniser(folder, artifact)
     return np.stack([recogniser.probabilities(image) for image in tqdm(images, artifact, disable=None)])
-
-
-def in_table(matrix: np.ndarray, names: Sequence[str]) -> str:
-    """A row for each class, a column for each answer; a dot is none."""
-    width = max(5, *(len(name) + 1 for name in names))
-    lines = [f"{'':>{width}}" + "".join(f"{name:>{width}}" for name in names) + "   answer"]
-    lines += [
-        f"{name:>{width}}" + "".join(f"{count or '.':>{width}}" for count in row)
-        for name, row in zip(names, matrix, strict=True)
-    ]
-    return "\n".join(lines)

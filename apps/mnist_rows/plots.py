@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from apps.mnist_rows.evaluation import Mistake
+from apps.pipeline import confusion
 
 MOST_PLOTTED = 24  # pictures in one plot of beliefs
 MOST_MISTAKES = 48
@@ -22,15 +23,6 @@ class Belief(NamedTuple):
     probabilities: np.ndarray
 
 
-def _pyplot():
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
-
-
 def plot_confusion(matrix: np.ndarray, names: Sequence[str], mistakes: Sequence[Mistake], path: Path) -> None:
     """Draws how often a class (row) got an answer (column), and the worst mistakes, as a PNG.
 
@@ -38,18 +30,11 @@ def plot_confusion(matrix: np.ndarray, names: Sequence[str], mistakes: Sequence[
         matrix: counts, (classes, classes).
         mistakes: the surest of them is shown first.
     """
-    pyplot = _pyplot()
+    pyplot = confusion.pyplot()
     figure = pyplot.figure(figsize=(14, 6.5), layout="constrained")
     left, right = figure.subfigures(1, 2)
     axis = left.subplots()
-    axis.imshow(np.log1p(matrix), cmap="Blues")
-    axis.set(xlabel="answer", ylabel="class", title=f"{matrix.trace():,} of {matrix.sum():,} right")
-    axis.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 2 else 0)
-    axis.set_yticks(range(len(names)), names)
-    dark = np.log1p(matrix) > np.log1p(matrix).max() / 2
-    for row, column in zip(*np.nonzero(matrix), strict=True):
-        colour = "white" if dark[row, column] else "black"
-        axis.text(column, row, matrix[row, column], ha="center", va="center", color=colour, fontsize=8)
+    confusion.draw(axis, matrix, names)
     worst = sorted(mistakes, key=lambda mistake: -mistake.probability)[:MOST_MISTAKES]
     right.suptitle(f"the surest {len(worst)} of {len(mistakes)} mistakes: class → answer, probability")
     for axis, mistake in zip(right.subplots(6, 8).flat, worst + [None] * (MOST_MISTAKES - len(worst)), strict=True):
@@ -63,7 +48,7 @@ def plot_confusion(matrix: np.ndarray, names: Sequence[str], mistakes: Sequence[
 
 def plot_beliefs(beliefs: Sequence[Belief], names: Sequence[str], path: Path) -> None:
     """Draws each picture and beside it, on the same rows, the probabilities after so many rows, as a PNG."""
-    pyplot = _pyplot()
+    pyplot = confusion.pyplot()
     colours = pyplot.get_cmap("tab10" if len(names) <= 10 else "turbo")(np.linspace(0.0, 1.0, len(names)))
     columns = 1 if len(beliefs) < 3 else 2 if len(beliefs) < 9 else 3
     lines = -(-len(beliefs) // columns)

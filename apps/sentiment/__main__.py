@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.corpora import imdb
-from apps.pipeline import command_line, publishing
+from apps.pipeline import command_line, confusion, publishing
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
 from apps.pipeline.vocabulary import Vocabulary
@@ -35,7 +35,7 @@ def train(recipe: Recipe, files: Files, output: Path, resume: bool) -> None:
     vocabulary = Vocabulary.from_texts(texts, recipe.words, recipe.keep_last, labelled.names)
     print(f"{len(texts):,} texts, {len(validation):,} of them to validate; {len(vocabulary):,} ids", flush=True)
     sequences = [np.array(vocabulary.all_ids(text), np.int32) for text in texts]
-    model = build_model(len(vocabulary), recipe.units)
+    model = build_model(len(vocabulary), recipe.units, len(labelled.names))
     pretrain(model, sequences, vocabulary, run)
     fitted = learn_labels(model, sequences, labelled.labels, validation.labels, run)
     run.keep(model, fitted, "accuracy", "Sentiment")
@@ -50,12 +50,15 @@ def print_answer(answer: Answer) -> None:
     if answer.label is None:
         print(f"{'(no words)':>10}           {start}", flush=True)
         return
-    print(f"{visible(answer.label):>10} {answer.probabilities[answer.label]:8.1%}  {start}", flush=True)
+    next_best = sorted(answer.probabilities.items(), key=lambda item: -item[1])[1]
+    doubt = f"  ({visible(next_best[0])}: {next_best[1]:.1%})" if len(answer.probabilities) > 2 else ""
+    print(f"{visible(answer.label):>10} {answer.probabilities[answer.label]:8.1%}  {start}{doubt}", flush=True)
     if answer.words is not None:
-        print_explanation(answer.words, tuple(answer.probabilities))
+        labels = list(answer.probabilities)
+        print_explanation(answer.words, labels if len(labels) == 2 else [f"all but {answer.label}", answer.label])
 
 
-def print_explanation(words: Sequence[tuple[str, float]], labels: tuple[str, str]) -> None:
+def print_explanation(words: Sequence[tuple[str, float]], labels: Sequence[str]) -> None:
     """Words coloured by their weights for the second label (green) or the first (red), then the weightiest of each."""
     from rich.console import Console
     from rich.text import Text
@@ -101,6 +104,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument("--exact-labels", action="store_true", help="Pos and pos are two labels")
     meaning = "passes in which embedding and LSTM first learn to predict words"
     commands.setting("language_model_epochs", command_line.positive, meaning)
+    commands.train.add_argument(
+        "--balance", action="store_const", const=True, help="each label counts equally, however many texts have it"
+    )
+    commands.evaluate.add_argument("--plot", type=Path, metavar="FILE.png", help="draw which label is taken for which")
     verb = commands.verb("classify", "say which label a text has")
     verb.add_argument("texts", nargs="*", metavar="TEXT", help="without one: the lines of --file or standard input")
     verb.add_argument("--file", type=Path, help="a text a line")
@@ -117,7 +124,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             test = load_test_data(files_of(flags), names, None if flags.all else publishing.own_data(folder))
             return evaluate(folder, flags.artifact, test)
 
-        commands.evaluated(flags, measure)
+        if flags.plot:
+            command_line.need("matplotlib")
+        evaluation = commands.evaluated(flags, measure)
+        if flags.plot:
+            confusion.plot(evaluation.details, Vocabulary.load(flags.model).labels, flags.plot)
 
     def run_export(flags: argparse.Namespace) -> None:
         model, vocabulary = artifacts.load_trained(flags.trained)

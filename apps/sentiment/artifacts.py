@@ -11,7 +11,7 @@ import numpy as np
 from apps.pipeline import publishing
 from apps.pipeline.publishing import FILES
 from apps.pipeline.vocabulary import Vocabulary
-from apps.sentiment.model import NAME
+from apps.sentiment.model import NAME, outputs
 
 ARTIFACTS = tuple(FILES)
 TYPICAL = 50  # training texts by which an int8 file finds the ranges of its activations
@@ -29,12 +29,20 @@ def write(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any], text
 
     import keras_rnn
 
-    def serve(text):
-        logit = model(vocabulary.ids_in_graph(text), training=False)[:, 0]
-        return {"probability": tf.sigmoid(logit)}
+    two = outputs(len(vocabulary.labels)) == 1
 
-    logit = model.output[:, 0]
-    scorer = keras.Model(model.input, {"probability": keras.ops.sigmoid(logit), "logit": logit})
+    def serve(text):
+        logits = model(vocabulary.ids_in_graph(text), training=False)
+        if two:
+            return {"probability": tf.sigmoid(logits[:, 0])}
+        return {"probabilities": tf.nn.softmax(logits), "labels": names_of_all(vocabulary.labels, tf.shape(logits))}
+
+    if two:
+        logit = model.output[:, 0]
+        scores = {"probability": keras.ops.sigmoid(logit), "logit": logit}
+    else:
+        scores = {"probabilities": keras.ops.softmax(model.output), "logits": keras.ops.add(model.output, 0.0)}
+    scorer = keras.Model(model.input, scores)
     inputs = [{"ids": np.array([vocabulary.ids(text)], np.int32)} for text in texts[:TYPICAL]]
     functions = {"serving_default": keras_rnn.Signature(serve, [tf.TensorSpec((None,), tf.string, name="text")])}
     cases = {"serving_default": [{"text": [*texts[:FEW], ""]}]}
@@ -45,10 +53,20 @@ def write(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any], text
         keras_rnn.export_functions(functions, folder, cases=cases, resources=[model, vocabulary.table])
 
 
+def names_of_all(labels: Sequence[str], shape):
+    """string (batch, labels): their names for each text, as TensorFlow Serving wants the batch in every output."""
+    import tensorflow as tf
+
+    return tf.broadcast_to(tf.constant(labels), shape)
+
+
 def load_trained(path: Path):
     """(model, vocabulary) of a model.keras that `train` wrote; DataError if it isn't one."""
     from apps.pipeline import training
 
-    return training.load_trained(
-        path, NAME, Vocabulary.load, lambda model, words: model.get_layer("embedding").input_dim == len(words)
-    )
+    return training.load_trained(path, NAME, Vocabulary.load, _fits)
+
+
+def _fits(model, vocabulary: Vocabulary) -> bool:
+    words, logits = model.get_layer("embedding").input_dim, model.output_shape[-1]
+    return words == len(vocabulary) and logits == outputs(len(vocabulary.labels))

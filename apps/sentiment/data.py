@@ -73,10 +73,7 @@ def load_data(files: Files, seed: int) -> tuple[LabelledTexts, LabelledTexts, La
     if not files.paths:
         train, validation = split(reviews("train"), 0.1, seed)
         return train, validation, reviews("test"), imdb.unlabelled()
-    texts = labelled_texts(files)
-    if len(texts.names) > 2:
-        raise DataError(f"{files.paths[0]}: expected two different labels, got {_listed(texts.names)}")
-    return *divided(texts, seed), []
+    return *divided(labelled_texts(files), seed), []
 
 
 def divided(texts: LabelledTexts, seed: int) -> tuple[LabelledTexts, LabelledTexts, LabelledTexts]:

@@ -24,13 +24,15 @@ class Recipe(runs.Recipe):
     unknown_rate: float = 0.1  # of the words, replaced in training
     learning_rate: float = 1.5e-3
     keep: str = "val_accuracy"
+    balance: bool = False  # each label counts equally, however many texts have it
 
 
 QUICK = {"units": 64, "word_vector_epochs": 3, "epochs": 3, "student_epochs": 0}
 
 
-def build_model(vocabulary_size: int, units: int):
-    """A Keras model: ids int32 (batch, time), 0 = padding -> the logit of the second label, (batch, 1)."""
+def build_model(vocabulary_size: int, units: int, labels: int = 2):
+    """A Keras model: ids int32 (batch, time), 0 = padding -> the logit of the second of two labels, (batch, 1), or the
+    logits of more than two, (batch, labels)."""
     import keras
 
     from keras_rnn import LSTM
@@ -52,4 +54,9 @@ def build_model(vocabulary_size: int, units: int):
     features = keras.layers.BatchNormalization(momentum=0.9)(keras.layers.Concatenate()(features))
     features = keras.layers.Dense(64, activation="relu")(keras.layers.Dropout(0.5)(features))
     features = keras.layers.Dropout(0.3)(features)
-    return keras.Model(ids, keras.layers.Dense(1, name="logit")(features), name=NAME)
+    return keras.Model(ids, keras.layers.Dense(outputs(labels), name="logit")(features), name=NAME)
+
+
+def outputs(labels: int) -> int:
+    """How many logits there are: of two labels one says all."""
+    return 1 if labels == 2 else labels

@@ -22,7 +22,8 @@ class Answer:
 
     Attributes:
         probabilities: by label.
-        words: if they were asked for, each token that was read and how far it moves the log-odds of the second label.
+        words: if they were asked for, each token that was read and how far it moves the log-odds of the second of two
+            labels, or of several of `label`.
     """
 
     text: str = field(metadata=INPUT)
@@ -39,10 +40,16 @@ class Classifier:
 
     def __init__(self, folder: Path, artifact: str = "litert"):
         self.vocabulary = Vocabulary.load(folder)
-        if len(self.vocabulary.labels) != 2:
-            raise DataError(f"expected two labels in {folder / FILE}, got {len(self.vocabulary.labels)}")
-        outputs = ("logit", "probability")
+        if len(self.vocabulary.labels) < 2:
+            raise DataError(f"expected two labels or more in {folder / FILE}, got {len(self.vocabulary.labels)}")
+        self._two = len(self.vocabulary.labels) == 2
+        outputs = ("logit", "probability") if self._two else ("logits", "probabilities")
         self._run = running.LiteRT(folder, artifact, inputs={"ids": ("int32", 2)}, outputs=outputs)
+        scores = 1 if self._two else self._run.outputs["probabilities"]["shape"][-1]
+        if not self._two and scores != len(self.vocabulary.labels):
+            raise DataError(
+                f"expected the {scores} labels of {self._run.path} beside it, got {len(self.vocabulary.labels)}"
+            )
 
     @overload
     def classify(self, texts: str, explain: bool = False) -> Answer: ...  # type: ignore[overload-overlap]
@@ -62,20 +69,34 @@ class Classifier:
         if not tokens:
             return Answer(text, None, None)
         ids = self.vocabulary.ids(text)
-        second = self.score(ids)["probability"]
-        probabilities = dict(zip(self.vocabulary.labels, (1.0 - second, second), strict=True))
-        words = list(zip(tokens, self.weights(ids), strict=True)) if explain else None
-        return Answer(text, self.vocabulary.labels[second > 0.5], probabilities, words)
+        found = self.probabilities(ids).tolist()
+        chosen = int(found[1] > 0.5) if self._two else int(np.argmax(found))
+        words = list(zip(tokens, self.weights(ids, 1 if self._two else chosen), strict=True)) if explain else None
+        return Answer(
+            text, self.vocabulary.labels[chosen], dict(zip(self.vocabulary.labels, found, strict=True)), words
+        )
 
-    def score(self, ids: Sequence[int]) -> dict[str, float]:
-        """The outputs of the model for the ids of one text, "logit" and "probability"."""
+    def probabilities(self, ids: Sequence[int]) -> np.ndarray:
+        """Of the labels, (labels,), for the ids of one text."""
         outputs = self._run(ids=np.array([ids], np.int32))
-        return {name: float(value[0]) for name, value in outputs.items()}
+        if not self._two:
+            return outputs["probabilities"][0]
+        second = float(outputs["probability"][0])
+        return np.array([1.0 - second, second])
 
-    def weights(self, ids: Sequence[int]) -> list[float]:
-        """How far each token moves the log-odds of the second label: what is lost when it becomes an unknown word."""
-        whole = self.score(ids)["logit"]
-        return [whole - self.score([*ids[:place], UNKNOWN, *ids[place + 1 :]])["logit"] for place in range(len(ids))]
+    def log_odds(self, ids: Sequence[int], label: int) -> float:
+        """Of a label against all others, for the ids of one text."""
+        outputs = self._run(ids=np.array([ids], np.int32))
+        if self._two:
+            return float(outputs["logit"][0]) * (1.0 if label else -1.0)
+        logits = outputs["logits"][0].astype(np.float64)
+        others = np.delete(logits, label)
+        return float(logits[label] - others.max() - np.log(np.exp(others - others.max()).sum()))
+
+    def weights(self, ids: Sequence[int], label: int = 1) -> list[float]:
+        """How far each token moves the log-odds of a label: what is lost when it becomes an unknown word."""
+        whole = self.log_odds(ids, label)
+        return [whole - self.log_odds([*ids[:place], UNKNOWN, *ids[place + 1 :]], label) for place in range(len(ids))]
 
 
 def load(folder: Path | str | None = None) -> Classifier:

@@ -1,9 +1,10 @@
-/* Scores film reviews with the SavedModel of apps/sentiment, through the C API of TensorFlow: no Python runs.
+/* Scores texts with the SavedModel of apps/sentiment, through the C API of TensorFlow: no Python runs.
  *
  *     ./sentiment --model ../../saved_models/sentiment/1 "A warm, funny film."
  *     ./sentiment --model ../../saved_models/sentiment/1 < reviews.txt
  *
- * Prints for each text the probability of being positive, a tab and the text. Wrong use is one sentence and status 2.
+ * Prints for each text the probability of being positive, a tab and the text; with a model of more than two labels the
+ * probability of the likeliest, a tab, its name, a tab and the text. Wrong use is one sentence and status 2.
  * TF_CPP_MIN_LOG_LEVEL=0 shows what TensorFlow has to tell.
  */
 #include <fcntl.h>
@@ -20,8 +21,10 @@ typedef struct {
   const char* folder;
   TF_Graph* graph;
   TF_Session* session;
-  TF_Output text;        /* string (batch,) */
-  TF_Output probability; /* float32 (batch,) */
+  TF_Output text;          /* string (batch,) */
+  TF_Output probability;   /* float32 (batch,), of the second of two labels, or */
+  TF_Output probabilities; /* float32 (batch, labels), and */
+  TF_Output labels;        /* string (batch, labels), their names */
 } Model;
 
 static int errors = STDERR_FILENO; /* where our own sentences go */
@@ -60,16 +63,25 @@ static void fail_unless_ok(const TF_Status* status, const char* format, const ch
   fail("%s (%.*s)", sentence, (int)strcspn(message, "\n"), message);
 }
 
-/* The graph's tensor that the signature `serving_default` has under `key`. */
-static TF_Output find_tensor(TF_Graph* graph, const TF_Buffer* meta_graph, Direction direction, const char* key) {
+/* The graph's tensor that the signature `serving_default` has under `key`; without an operation if there is none. */
+static TF_Output look_for_tensor(TF_Graph* graph, const TF_Buffer* meta_graph, Direction direction, const char* key) {
   char name[256];
   int index = 0;
   const char* signature = "serving_default";
+  TF_Output tensor = {NULL, 0};
   if (!tensor_name(meta_graph->data, meta_graph->length, signature, direction, key, name, sizeof name, &index)) {
+    return tensor;
+  }
+  tensor = (TF_Output){TF_GraphOperationByName(graph, name), index};
+  if (tensor.oper == NULL) fail("expected an operation %s in the SavedModel, got none", name);
+  return tensor;
+}
+
+static TF_Output find_tensor(TF_Graph* graph, const TF_Buffer* meta_graph, Direction direction, const char* key) {
+  TF_Output tensor = look_for_tensor(graph, meta_graph, direction, key);
+  if (tensor.oper == NULL) {
     fail("expected a SavedModel of apps.sentiment, got one whose serving_default has no tensor %s", key);
   }
-  TF_Output tensor = {TF_GraphOperationByName(graph, name), index};
-  if (tensor.oper == NULL) fail("expected an operation %s in the SavedModel, got none", name);
   return tensor;
 }
 
@@ -83,7 +95,12 @@ static Model load(const char* folder) {
   if (TF_GetCode(status) == TF_NOT_FOUND) fail("expected a SavedModel in %s, got none", folder);
   fail_unless_ok(status, "expected a SavedModel in %s, got a damaged one", folder);
   model.text = find_tensor(model.graph, meta_graph, INPUT, "text");
-  model.probability = find_tensor(model.graph, meta_graph, OUTPUT, "probability");
+  model.probabilities = look_for_tensor(model.graph, meta_graph, OUTPUT, "probabilities");
+  if (model.probabilities.oper != NULL) {
+    model.labels = find_tensor(model.graph, meta_graph, OUTPUT, "labels");
+  } else {
+    model.probability = find_tensor(model.graph, meta_graph, OUTPUT, "probability");
+  }
   TF_DeleteBuffer(meta_graph);
   TF_DeleteSessionOptions(options);
   TF_DeleteStatus(status);
@@ -101,16 +118,37 @@ static TF_Tensor* string_tensor(char* const* texts, int64_t count) {
   return tensor;
 }
 
+/* One line: the likeliest of so many labels, of which the names are at `names`. */
+static void print_likeliest(const float* probabilities, const TF_TString* names, int64_t labels, const char* text) {
+  int64_t best = 0;
+  for (int64_t i = 1; i < labels; ++i) {
+    if (probabilities[i] > probabilities[best]) best = i;
+  }
+  const TF_TString* name = &names[best];
+  printf("%.6f\t%.*s\t%s\n", probabilities[best], (int)TF_TString_GetSize(name), TF_TString_GetDataPointer(name), text);
+}
+
 static void score(const Model* model, char* const* texts, int64_t count) {
   TF_Status* status = TF_NewStatus();
   TF_Tensor* input = string_tensor(texts, count);
-  TF_Tensor* output = NULL;
-  TF_SessionRun(model->session, NULL, &model->text, &input, 1, &model->probability, &output, 1, NULL, 0, NULL, status);
+  bool two = model->probabilities.oper == NULL;
+  TF_Output wanted[] = {two ? model->probability : model->probabilities, model->labels};
+  TF_Tensor* outputs[] = {NULL, NULL};
+  int asked = two ? 1 : 2;
+  TF_SessionRun(model->session, NULL, &model->text, &input, 1, wanted, outputs, asked, NULL, 0, NULL, status);
   fail_unless_ok(status, "expected the model %s to run, got an error", model->folder);
-  const float* probabilities = TF_TensorData(output);
-  for (int64_t i = 0; i < count; ++i) printf("%.6f\t%s\n", probabilities[i], texts[i]);
+  const float* probabilities = TF_TensorData(outputs[0]);
+  int64_t labels = two ? 1 : TF_Dim(outputs[0], 1);
+  const TF_TString* names = two ? NULL : TF_TensorData(outputs[1]);
+  for (int64_t i = 0; i < count; ++i) {
+    if (two) {
+      printf("%.6f\t%s\n", probabilities[i], texts[i]);
+    } else {
+      print_likeliest(probabilities + i * labels, names + i * labels, labels, texts[i]);
+    }
+  }
   fflush(stdout);
-  TF_DeleteTensor(output);
+  for (int i = 0; i < asked; ++i) TF_DeleteTensor(outputs[i]);
   TF_DeleteTensor(input);
   TF_DeleteStatus(status);
 }
