@@ -1,5 +1,6 @@
-"""What the README says is true: its commands run, its tree is the tree, its figures are those of the models."""
+"""What README and docs say is true: commands and code run, the tree is the tree, figures are those of the models."""
 
+import contextlib
 import importlib
 import io
 import json
@@ -10,12 +11,14 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from keras_rnn import LSTM, convert
+
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [line.split("  #")[0].strip() for line in README.splitlines() if line.startswith("    python -m apps.")]
+TEXTS = {path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]}
 ANSWERS = {
     "sentiment": "positive|negative",
     "mnist_rows": r"7 +\d+\.\d%",
@@ -27,46 +30,115 @@ NEED_DATA = ("train", "evaluate")
 COLUMN = 26  # of the tree, where the words about a file begin
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands_run(command, tmp_path, capsys, monkeypatch):
-    words = shlex.split(command)
-    assert words[:2] == ["python", "-m"]
-    app, arguments = importlib.import_module(f"{words[2]}.__main__"), words[3:]
+def cases(found):
+    """(text, number): what was found there, as parameters of a test that have these names."""
+    named = [(name, number, item) for name, text in TEXTS.items() for number, item in enumerate(found(text), 1)]
+    return [pytest.param(item, id=f"{name}-{number}", marks=slow(item)) for name, number, item in named]
+
+
+def slow(item):
+    return [pytest.mark.slow] if "export(" in item else []
+
+
+def commands_in(text):
+    """Lines of code that run an app, without what is said of them."""
+    return re.findall(r"^    (?:python -m apps\.|keras-rnn )(\w+(?: (?:\S| (?! ))*)?)", text, re.M)
+
+
+def run_app(words):
+    """Runs an app -> its name, and what it printed."""
+    name, *arguments = words
+    app, printed = importlib.import_module(f"apps.{name}.__main__"), io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert app.main(arguments) == 0
+    return name, printed.getvalue()
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder to work in, with the files that the texts take for there."""
     monkeypatch.chdir(tmp_path)
     drawing = Image.new("L", (90, 120), 255)
     ImageDraw.Draw(drawing).line([(20, 20), (70, 20), (40, 100)], 0, 8)
     drawing.save("photo.jpg")
-    if "<" in arguments:
-        reviews = io.BytesIO(b"A fine film.\nNever again.\n")
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(reviews, encoding="utf-8"))
-        arguments = arguments[:-2]
-    if arguments[:1] and arguments[0] in NEED_DATA:
+    (tmp_path / "saved_models").symlink_to(ROOT / "saved_models")
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", cases(commands_in))
+def test_commands_run(command, place, capsys, monkeypatch):
+    words = shlex.split(command.strip())
+    if words[0] in ("lessons", "page"):
+        assert (ROOT / "apps" / words[0] / "__main__.py").exists()  # test_lesson.py and test_page.py run them
+        return
+    if words[1:2] and words[1] in NEED_DATA:
+        app = importlib.import_module(f"apps.{words[0]}.__main__")
         with pytest.raises(SystemExit) as stopped:  # the flags are there; test_contract.py trains and evaluates
-            app.main([*arguments, "--help"])
+            app.main([*words[1:], "--help"])
         assert stopped.value.code == 0
         return
-    assert app.main(arguments) == 0
-    assert re.search(ANSWERS[app.NAME], capsys.readouterr().out, re.S)
+    if "<" in words:
+        reviews = io.BytesIO(b"A fine film.\nNever again.\n")
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(reviews, encoding="utf-8"))
+        words = words[: words.index("<")]
+    name, printed = run_app(words)
+    assert re.search(ANSWERS[name], printed, re.S)
 
 
-@pytest.mark.slow
-def test_the_code_of_the_export_section_runs(tmp_path, monkeypatch):
-    code = next(block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "keras_rnn.export" in block)
-    monkeypatch.chdir(tmp_path)
-    from keras_rnn import LSTM
+def sessions_in(text):
+    """Commands and what they print."""
+    blocks = re.findall(r"```console\n(.*?)```", text, re.S)
+    return [session for block in blocks for session in re.split(r"^\$ keras-rnn ", block, flags=re.M)[1:]]
 
-    model = keras.Sequential([keras.Input((None,), dtype="int32"), keras.layers.Embedding(9, 3), LSTM(4)])
-    exec(code, {"model": model})
-    assert (tmp_path / "folder" / "1" / "saved_model.pb").exists()
-    assert (tmp_path / "folder" / "model.tflite").exists()
+
+@pytest.mark.parametrize("session", cases(sessions_in))
+def test_what_a_command_prints_is_what_is_shown(session, place):
+    command, shown = session.split("\n", 1)
+    _, printed = run_app(shlex.split(command))
+    number = re.compile(r"\d+\.\d+")
+    assert number.sub("#", printed) == number.sub("#", shown)
+    for one, other in zip(number.findall(printed), number.findall(shown), strict=True):
+        assert float(one) == pytest.approx(float(other), abs=0.1 if float(other) > 1 else 1e-3)  # machines round
+
+
+def code_in(text):
+    return re.findall(r"```python\n(.*?)```", text, re.S)
+
+
+@pytest.mark.parametrize("code", cases(code_in))
+def test_code_runs(code, place):
+    names = {}
+    if "import" not in code.split("model")[0] or ("keras_rnn.export(model" in code and "keras.Model" not in code):
+        inputs = keras.Input((None,), dtype="int32")
+        names["model"] = keras.Sequential([inputs, keras.layers.Embedding(9, 3), LSTM(4)])
+    if "from_torch" in code:
+        import keras_rnn
+
+        names["keras_rnn"] = keras_rnn
+        layer = LSTM(3)
+        layer(np.zeros((1, 2, 4), np.float32))
+        convert.save_torch([layer], "model.safetensors")
+        code = code.replace(', prefix="encoder.lstm"', "")  # save_torch writes names without one
+    exec(code, names)
+    if "keras_rnn.export" in code:
+        assert (place / "folder" / "1" / "saved_model.pb").exists() and [*(place / "folder").glob("*.tflite")]
 
 
 def test_the_doors_from_python_open_without_tensorflow(tmp_path):
-    code = next(block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "from apps" in block)
+    code = next(code for code in code_in(TEXTS["apps.md"]) if "from apps" in code)
     Image.new("L", (90, 120), 255).save(tmp_path / "photo.jpg")
     check = "import sys; assert not {'tensorflow', 'keras'} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code + check], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    assert len(TEXTS["README.md"].splitlines()) <= 150
+    for name, text in TEXTS.items():
+        folder = ROOT if name == "README.md" else ROOT / "docs"
+        prose = re.sub(r"```.*?```", "", text, flags=re.S)
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", prose):
+            assert (folder / target).exists(), (name, target)
 
 
 def paths_in(tree):
@@ -85,7 +157,7 @@ def paths_in(tree):
 
 
 def test_the_tree_names_every_file_and_no_other():
-    tree = README.split("## The tree")[1].split("```")[1]
+    tree = TEXTS["tree.md"].split("```")[1]
     listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
@@ -99,9 +171,11 @@ def test_the_tree_names_every_file_and_no_other():
 @pytest.mark.parametrize("app", ANSWERS)
 def test_the_figures_are_those_of_the_models(app):
     artifacts = json.loads((ROOT / "saved_models" / app / "results.json").read_text(encoding="utf-8"))["artifacts"]
-    section = README.split("## Results")[1].split("\n## ")[0]
     for artifact in artifacts.values():
-        row = next(line for line in section.splitlines() if f"`{artifact['command']}`" in line)
+        row = next(line for line in TEXTS["results.md"].splitlines() if f"`{artifact['command']}`" in line)
         more = [value for name, value in artifact.get("more", {}).items() if name in ("one pass", "segmentation F1")]
         for figure in (artifact["value"], *more):
             assert (f"{figure:.4f}" if "unit" in artifact else f"{figure:.2%}") in row
+    row = next(line for line in TEXTS["README.md"].splitlines() if line.startswith(f"| `keras-rnn {app} "))
+    figure = artifacts["litert"]["value"]
+    assert (f"{figure:.4f}" if "unit" in artifacts["litert"] else f"{figure:.2%}") in row
