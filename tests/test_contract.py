@@ -10,6 +10,7 @@ import tensorflow as tf
 from app_table import APPS, ARTIFACTS, EVERYTHING, contents, weights_of
 
 from apps.pipeline import command_line, model_card, printing, publishing
+from apps.pipeline.errors import DataError
 from apps.pipeline.publishing import FILES
 from keras_rnn import exporting, exporting_functions, proving
 
@@ -33,7 +34,7 @@ SERVED = {  # the signatures that the README promises: inputs, their types and s
 def test_train_leaves_the_folder_that_is_promised(app, trained):
     artifacts = {FILES[name] for name in ARTIFACTS}
     assert {path.name for path in trained.iterdir()} == artifacts | MADE_BY | {app.beside}
-    assert {path.name for path in (trained / "training").iterdir()} == {*app.left, "history.png", "logs"}
+    assert {path.name for path in (trained / "training").iterdir()} == {*app.left, "history.png", "logs", "typical.npz"}
 
 
 @every_app
@@ -156,16 +157,44 @@ def test_no_file_goes_past_the_proof(app, trained, data, tmp_path, monkeypatch):
 
 
 @every_app
+def test_export_proves_with_what_train_kept(app, copy, tmp_path, monkeypatch, capfd):
+    """Neither the app's corpus nor the user's data is read again; without what was kept one of them is."""
+
+    def unread(*arguments):
+        raise DataError("expected nothing of the data, got a call")
+
+    monkeypatch.setattr(app.part(), "load_data", unread)
+    command = ("export", copy / "model.keras", "--output", tmp_path / "out")
+    with app.writing(("saved_model", "litert")):
+        assert app.run(*command) == 0
+        for file in ("1", "model.tflite"):
+            assert (tmp_path / "out" / file).exists()
+        assert "Traceback" not in capfd.readouterr().err
+        (copy / "training" / "typical.npz").unlink()
+        if app.name in ("sentiment", "mnist_rows", "chinese_pos"):  # the others are proven with random inputs then
+            assert app.fails(capfd, *command) == "expected nothing of the data, got a call"
+        else:
+            assert app.run(*command) == 0
+
+
+@every_app
 def test_what_export_refuses(app, trained, copy, tmp_path, capfd):
     output = ("--output", tmp_path / "out")
     for nothing in (tmp_path / "none.keras", copy):
         assert "got no file" in app.fails(capfd, "export", nothing, *output)
     whole = (trained / "model.keras").read_bytes()
     (copy / "model.keras").write_bytes(whole[: len(whole) // 2])
-    assert "got a damaged file (" in app.fails(capfd, "export", copy / "model.keras", *output)
-    keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)], name="other").save(copy / "model.keras")
-    sentence = app.fails(capfd, "export", copy / "model.keras", *output)
+    assert "model.keras as `train` wrote it, by the SHA-256" in app.fails(
+        capfd, "export", copy / "model.keras", *output
+    )
+    (copy / "own.keras").write_bytes(whole[: len(whole) // 2])  # a name of one's own: nothing tells how it was
+    assert "got a damaged file (" in app.fails(capfd, "export", copy / "own.keras", *output)
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)], name="other").save(copy / "own.keras")
+    sentence = app.fails(capfd, "export", copy / "own.keras", *output)
     assert sentence.startswith(f"expected a trained {app.name} model and the files it was trained with in ")
+    (copy / "model.keras").write_bytes(whole)
+    (copy / "training" / "typical.npz").write_bytes(b"damaged")
+    assert "typical.npz as it was written" in app.fails(capfd, "export", copy / "model.keras", *output)
     (copy / app.beside).unlink()
     assert f"got no {app.beside} there" in app.fails(capfd, "export", copy / "model.keras", *output)
     assert not (tmp_path / "out").exists()

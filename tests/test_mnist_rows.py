@@ -236,10 +236,10 @@ def test_idx_files_have_their_own_test_pictures(data, tmp_path):
 def test_typical_pictures_are_of_all_kinds(monkeypatch):
     monkeypatch.setattr(artifacts, "TYPICAL", 10)
     pictures = np.arange(105, dtype=np.uint8)[:, None, None] * np.ones((1, 28, 28), np.uint8)
-    found = artifacts.typical_of(LabelledPictures(pictures, np.zeros(105, np.int32), ("a",)))
+    found = artifacts.typical_of(LabelledPictures(pictures, np.zeros(105, np.int32), ("a",)))["pictures"]
     assert found[:, 0, 0].tolist() == list(range(0, 100, 10))
     few = LabelledPictures(pictures[:4], np.zeros(4, np.int32), ("a",))
-    assert len(artifacts.typical_of(few)) == 4
+    assert len(artifacts.typical_of(few)["pictures"]) == 4
 
 
 def test_train_refuses_wrong_data_and_writes_nothing(tmp_path, capfd):

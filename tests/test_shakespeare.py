@@ -117,7 +117,7 @@ def test_the_saved_model_takes_any_batch_and_length(trained):
 
 
 def test_every_step_is_the_models(trained):
-    keras_model, symbols = artifacts.load_trained(trained / "model.keras")
+    keras_model, symbols, *_ = artifacts.load_trained(trained / "model.keras")
     ids = np.array(symbols.ids("the cat sat"), np.int32)
     whole = keras_model(ids[None])["logits"].numpy()[0]
     for artifact in ("saved_model", "litert"):

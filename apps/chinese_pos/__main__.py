@@ -18,8 +18,11 @@ from apps.chinese_pos.use import Tagged, load
 from apps.corpora import peoples_daily
 from apps.pipeline import command_line, publishing
 from apps.pipeline.errors import DataError
+from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
+
+WORTH = 2**15  # bytes of text that pay for a second process
 
 
 def train(
@@ -44,9 +47,9 @@ def train(
     print(f"{sizes}, {len(test):,} to test; {knows}", flush=True)
     pretrain(model, learnt, lexicon, run)
     fitted = learn_to_tag(model, learnt, validated, run)
-    run.keep(model, fitted, "accuracy", "Chinese words and tags")
-    about = run.about(artifacts.PACKAGES, peoples_daily.LICENCE)
-    artifacts.write(model, lexicon, output, about, artifacts.typical_of(labelled, lexicon))
+    typical = artifacts.typical_of(labelled)
+    run.keep(model, fitted, "accuracy", "Chinese words and tags", typical)
+    artifacts.write(model, lexicon, output, run.about(artifacts.PACKAGES, peoples_daily.LICENCE), typical)
     run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, test))
 
 
@@ -86,6 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb = commands.verb("tag", "cut a text into words and tell their parts of speech")
     verb.add_argument("texts", nargs="*", metavar="TEXT", help="without one: the lines of --file or standard input")
     verb.add_argument("--file", type=Path, help="a text a line")
+    command_line.many(verb)
     verb.add_argument("--format", choices=FORMATS, default="plain", help="--json is --format json (%(default)s)")
     verb.add_argument("--segmenter", choices=["jieba"], help="keep its words, and let the network tag them")
 
@@ -107,16 +111,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands.evaluated(flags, measure)
 
     def run_export(flags: argparse.Namespace) -> None:
-        model, lexicon = artifacts.load_trained(flags.trained)
-        typical = artifacts.typical_of(load_data(flags.data, flags.label_with, flags.tags)[0], lexicon)
-        commands.exported(flags, lambda how: artifacts.write(model, lexicon, flags.output, how, typical))
+        model, lexicon, how, typical = artifacts.load_trained(flags.trained)
+        if flags.data or typical is None:
+            typical = artifacts.typical_of(load_data(flags.data, flags.label_with, flags.tags)[0])
+        commands.exported(flags, lambda: artifacts.write(model, lexicon, flags.output, how, typical))
 
     def run_tag(flags: argparse.Namespace) -> None:
-        tagger, form = load(flags.model), "json" if flags.json else flags.format
-        texts = command_line.texts_to_answer(flags.texts, flags.file)
-        at_once = flags.texts or flags.file  # nobody waits for the answer to a line before writing the next
-        answers = tagger.tag_all(texts, flags.segmenter) if at_once else (tagger.tag(t, flags.segmenter) for t in texts)
-        for answer in answers:
+        form = "json" if flags.json else flags.format
+        # Of standard input somebody may wait for the answer to a line before writing the next.
+        together = bool(flags.texts or flags.file or flags.jobs)
+        work = Work(load, flags.model, "tag_all", {"segmenter": flags.segmenter, "together": together}, WORTH)
+        for answer in command_line.answers(work, flags.texts, flags.file, flags.jobs):
             print_answer(answer, form)
 
     verbs = {"train": run_train, "evaluate": run_evaluate, "export": run_export, "tag": run_tag}

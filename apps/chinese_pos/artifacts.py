@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from apps.chinese_pos import sentences
 from apps.chinese_pos.data import TaggedText
 from apps.chinese_pos.lexicon import PLACES, Lexicon
 from apps.chinese_pos.model import NAME
 from apps.pipeline import publishing
+from apps.pipeline.typical import Inputs, texts_of
 
 ARTIFACTS = ("saved_model", "litert", "litert_float16", "litert_int8")
-TYPICAL = 8  # training sentences by which an export is checked
-TEXTS = ["我爱自然语言处理。", "", "她说：“2 点见！”\n好，OK。"]  # by which the SavedModel is
+TYPICAL = 8  # training texts by whose first sentences an export is checked
+TEXTS = ["我爱自然语言处理。", "", "她说：“2 点见！”\n好，OK。"]  # by which the SavedModel is, and by a typical one
+LONGEST = 200  # characters of that
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "gensim", "snownlp", "jieba")  # figures may depend on
 
 
-def write(model, lexicon: Lexicon, output: Path, how: dict[str, Any], typical: Sequence[np.ndarray]) -> None:
+def write(model, lexicon: Lexicon, output: Path, how: dict[str, Any], typical: Inputs) -> None:
     """A trained model -> SavedModel, LiteRT files, lexicon, results without figures yet, and model card.
 
-    typical: features of sentences, by which the LiteRT files are compared with the model.
+    typical: what `typical_of` gives; by it the files are compared with the model.
     """
     import tensorflow as tf
 
@@ -37,24 +37,25 @@ def write(model, lexicon: Lexicon, output: Path, how: dict[str, Any], typical: S
         return {"tagged": in_graph.tag(text, lambda features: model(features, training=False), lookup)}
 
     texts = [tf.TensorSpec((None,), tf.string, name="text")]
-    inputs = [{"features": features[None]} for features in typical]
+    read = [sentences.read(text) for text in typical["texts"].tolist()]
+    first = [lexicon.features(each.part(each.sentences()[0])) for each in read if len(each)]
+    inputs = [{"features": features[None]} for features in first]
     with publishing.new_folder(output, NAME, how) as folder:
         lexicon.save(folder)
         formats = [name for name in ARTIFACTS if name != "saved_model"]
         keras_rnn.export(model, folder, formats=formats, length=sentences.LONGEST, inputs=inputs)
         functions = {"serving_default": keras_rnn.Signature(serve, texts)}
-        cases = {"serving_default": [{"text": TEXTS}]}
+        cases = {"serving_default": [{"text": [*TEXTS, *(text[:LONGEST] for text in typical["texts"].tolist()[:1])]}]}
         keras_rnn.export_functions(functions, folder, cases=cases, resources=[model, *lookup.tables])
 
 
-def typical_of(texts: Sequence[TaggedText], lexicon: Lexicon) -> list[np.ndarray]:
-    """The features of some texts' first sentences, each int32 (characters, FEATURES)."""
-    found = [sentences.read(text.text) for text in texts[:: max(1, len(texts) // TYPICAL)][:TYPICAL]]
-    return [lexicon.features(read.part(read.sentences()[0])) for read in found if len(read)]
+def typical_of(texts: Sequence[TaggedText]) -> Inputs:
+    """Some of the texts, of which the first sentences are read."""
+    return {"texts": texts_of([text.text for text in texts[:: max(1, len(texts) // TYPICAL)][:TYPICAL]])}
 
 
 def load_trained(path: Path):
-    """(model, lexicon) of a model.keras that `train` wrote; DataError if it isn't one."""
+    """What a model.keras that `train` wrote holds, and its lexicon; DataError if it isn't one."""
     from apps.pipeline import training
 
     return training.load_trained(

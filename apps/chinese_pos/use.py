@@ -102,12 +102,14 @@ class Tagger:
         boundaries[[place for word in words for place in (word.start, word.end)]] = True
         return self.sentences(text, boundaries)
 
-    def tag_all(self, texts: Iterable[str], segmenter: str | None = None) -> Iterator[Tagged]:
+    def tag_all(self, texts: Iterable[str], segmenter: str | None = None, together: bool = True) -> Iterator[Tagged]:
         """As `tag` of several, one after the other; many are read together, as the lines of one text.
 
         A sentence ends where a line does, so that what is found of a text doesn't depend on the others.
+
+        together: False: each is read when the answer to the one before has been taken.
         """
-        if segmenter is not None:
+        if segmenter is not None or not together:
             yield from (self.tag(text, segmenter) for text in texts)
             return
         for some in _joinable(texts):

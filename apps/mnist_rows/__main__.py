@@ -18,10 +18,13 @@ from apps.mnist_rows.model import NAME, QUICK, Recipe, build_model
 from apps.mnist_rows.pictures import SIZE, Labels
 from apps.mnist_rows.plots import MOST_PLOTTED, Belief, plot_beliefs, plot_confusion
 from apps.mnist_rows.use import Answer, Picture, load
-from apps.pipeline import command_line, publishing
+from apps.pipeline import command_line, jobs, publishing
 from apps.pipeline.errors import DataError
+from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
+
+WORTH = 100  # pictures that pay for a second process
 
 
 def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None:
@@ -36,9 +39,10 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     run = Run(NAME, recipe, labelled.fingerprint(), output, resume, data is not None)
     model = build_model(len(labelled.names), recipe.units, recipe.dropout)
     fitted = learn_pictures(model, labelled, validation, run)
-    run.keep(model, fitted, "accuracy", "MNIST rows")
+    typical = artifacts.typical_of(labelled)
+    run.keep(model, fitted, "accuracy", "MNIST rows", typical)
     labels = Labels(labelled.names, labelled.box())
-    artifacts.write(model, labels, output, run.about(artifacts.PACKAGES, mnist.LICENCE), labelled)
+    artifacts.write(model, labels, output, run.about(artifacts.PACKAGES, mnist.LICENCE), typical)
     run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, test))
 
 
@@ -107,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb.add_argument(
         "files", nargs="*", metavar="IMAGE", help="PNG, JPEG, WebP, GIF, TIFF, ...; without one: standard input"
     )
+    command_line.many(verb)
     how = verb.add_mutually_exclusive_group()
     how.add_argument("--digits", action="store_true", help="read all digits, from left to right, as a number")
     how.add_argument("--plot", type=Path, metavar="FILE.png", help="draw how the belief changes from row to row")
@@ -129,9 +134,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             plot_confusion(*evaluation.details, flags.plot)
 
     def run_export(flags: argparse.Namespace) -> None:
-        model, labels = artifacts.load_trained(flags.trained)
-        data = load_data(flags.data, Recipe.seed)[0]
-        commands.exported(flags, lambda how: artifacts.write(model, labels, flags.output, how, data))
+        model, labels, how, typical = artifacts.load_trained(flags.trained)
+        if flags.data or typical is None:
+            typical = artifacts.typical_of(load_data(flags.data, Recipe.seed)[0])
+        commands.exported(flags, lambda: artifacts.write(model, labels, flags.output, how, typical))
 
     def run_recognise(flags: argparse.Namespace) -> None:
         sources, problems, drawn = sources_of(flags.files), [], []
@@ -139,16 +145,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             command_line.need("matplotlib")
             if len(sources) > MOST_PLOTTED:
                 raise DataError(f"expected at most {MOST_PLOTTED} pictures to plot, got {len(sources)}")
-        recogniser = load(flags.model)
-        for name, source in sources:
-            answer = (recogniser.number if flags.digits else recogniser.answer)(source, name)
+        work = Work(load, flags.model, "recognise_all", {"digits": flags.digits}, WORTH)
+        number = 1 if "standard input" in dict(sources) else work.jobs(flags.jobs, len(sources))  # of that there is one
+        total = len(sources) if len(sources) >= WORTH and jobs.bar_is_seen() else None
+        for answer in jobs.answers(work, sources, number, total):
             command_line.tell(answer, flags.json, print_answer)
             if answer.problem:
                 problems.append(answer.problem)
             elif flags.plot:
-                drawn.append(Belief(name, answer.image, recogniser.beliefs(answer.image)))
+                drawn.append(answer)
         if drawn:
-            plot_beliefs(drawn, recogniser.labels.names, flags.plot)
+            recogniser = load(flags.model)
+            beliefs = [Belief(answer.file, answer.image, recogniser.beliefs(answer.image)) for answer in drawn]
+            plot_beliefs(beliefs, recogniser.labels.names, flags.plot)
         if problems:
             raise DataError(visible("; ".join(problems)))
 

@@ -12,35 +12,37 @@ from apps.mnist_rows.model import NAME
 from apps.mnist_rows.pictures import Labels
 from apps.pipeline import publishing
 from apps.pipeline.publishing import FILES
+from apps.pipeline.typical import Inputs
 
 ARTIFACTS = tuple(FILES)
 TYPICAL = 100  # training pictures by which an int8 file finds the ranges of its activations
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")  # that figures may depend on
 
 
-def write(model, labels: Labels, output: Path, how: dict[str, Any], data: LabelledPictures) -> None:
+def write(model, labels: Labels, output: Path, how: dict[str, Any], typical: Inputs) -> None:
     """A trained model -> SavedModel, LiteRT files, labels, results without figures yet, and model card.
 
-    data: what the model was trained on, some of which calibrates the fully quantised file.
+    typical: what `typical_of` gives; it calibrates the fully quantised file.
     """
     import keras
 
     import keras_rnn
 
     classifier = keras.Model(model.input, {"probabilities": keras.ops.softmax(model.output)})
-    inputs = [{"image": picture[None].astype(np.float32) / 255} for picture in typical_of(data)]
+    inputs = [{"image": picture[None].astype(np.float32) / 255} for picture in typical["pictures"]]
     with publishing.new_folder(output, NAME, how) as folder:
         labels.save(folder)
         keras_rnn.export(classifier, folder, formats=ARTIFACTS, inputs=inputs)
 
 
-def typical_of(data: LabelledPictures) -> np.ndarray:
+def typical_of(data: LabelledPictures) -> Inputs:
     """Some of the pictures, uint8 (pictures, 28, 28), by which an int8 file finds the ranges of its activations."""
-    return data.pictures[:: max(1, len(data) // TYPICAL)][:TYPICAL]  # they are sorted: the first resemble each other
+    some = data.pictures[:: max(1, len(data) // TYPICAL)][:TYPICAL]  # they are sorted: the first resemble each other
+    return {"pictures": some}
 
 
 def load_trained(path: Path):
-    """(model, labels) of a model.keras that `train` wrote; DataError if it isn't one."""
+    """What a model.keras that `train` wrote holds, and its labels; DataError if it isn't one."""
     from apps.pipeline import training
 
     return training.load_trained(

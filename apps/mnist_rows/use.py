@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, overload
@@ -65,6 +65,10 @@ class Recogniser:
         """The answer to a picture, or a list of the answers to several."""
         one = (str, Path) if isinstance(pictures, str | Path) else object if hasattr(pictures, "read") else ()
         return running.one_or_many(self.answer, pictures, one)
+
+    def recognise_all(self, pictures: Iterable[tuple[str, Picture]], digits: bool = False) -> Iterator[Answer]:
+        """The answers to many pictures under names of their own, each as soon as it is asked for; digits: `number`."""
+        return ((self.number if digits else self.answer)(picture, name) for name, picture in pictures)
 
     def answer(self, picture: Picture, name: str | None = None) -> Answer:
         """The answer to one picture, under a name of its own."""

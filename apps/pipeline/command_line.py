@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from apps.pipeline import model_card, model_folder, publishing, runs
+from apps.pipeline import jobs, model_card, model_folder, publishing, runs
 from apps.pipeline.errors import DataError, sentence, summary
 from apps.pipeline.printing import as_object, json_line, visible
 from apps.pipeline.publishing import FILES, Evaluation
@@ -154,9 +154,9 @@ class CommandLine:
             print(model_card.in_words(evaluation.figures) + evaluation.text)
         return evaluation
 
-    def exported(self, flags: argparse.Namespace, write: Callable[[dict[str, Any]], None]) -> None:
-        """Has `write` write the files; it gets what is known of how the model was trained."""
-        write(model_folder.results_of(flags.trained.parent).get("training", {}))
+    def exported(self, flags: argparse.Namespace, write: Callable[[], None]) -> None:
+        """Has `write` write the files, and says so."""
+        write()
         files = ", ".join(FILES[artifact] for artifact in self.artifacts)
         print(f"{flags.output}: {files} are written; `evaluate --record` measures them")
 
@@ -265,6 +265,32 @@ positive = _number(int, lambda number: number >= 1, "a whole number above 0")
 part = _number(float, lambda number: 0.0 < number <= 1.0, "a number above 0 and at most 1")
 not_negative = _number(float, lambda number: 0.0 <= number < math.inf, "a number of 0 or more")
 seed = _number(int, lambda number: 0 <= number < 2**32, f"a whole number from 0 to {2**32 - 1}")
+
+
+def many(parser: argparse.ArgumentParser) -> None:
+    """Gives the parser of a verb the flag --jobs."""
+    default = "as many as the machine has cores where that is sooner, and 1 for standard input, a line at a time"
+    parser.add_argument("--jobs", type=positive, metavar="N", help=f"processes that answer; by default {default}")
+
+
+def answers(work: jobs.Work, texts: Sequence[str], file: Path | None, wanted: int | None) -> Iterator[Any]:
+    """The answers to the texts given as arguments, or else to the lines of `file` or standard input, in order.
+
+    wanted: how many processes; None: as many as pay.
+    """
+    size = sum(map(len, texts)) if texts else None
+    if file is not None and not texts and file.is_file():
+        size = file.stat().st_size
+    number, total = work.jobs(wanted, size), None
+    if size is not None and size >= work.worth and jobs.bar_is_seen():
+        total = len(texts) or lines_in(file)
+    return jobs.answers(work, texts_to_answer(texts, file), number, total)
+
+
+def lines_in(file: Path) -> int:
+    """How many lines a file has."""
+    with open(file, "rb") as lines:
+        return sum(1 for _ in lines)
 
 
 def texts_to_answer(texts: Sequence[str], file: Path | None) -> Iterator[str]:

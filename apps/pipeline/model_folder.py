@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from apps.pipeline import json_files, publishing
 from apps.pipeline.errors import DataError
 from apps.pipeline.publishing import Evaluation
-from whole_files import placed_in, read_whole
+from whole_files import newest, placed_in, read_whole
 
 Content = TypeVar("Content")
 Opened = TypeVar("Opened")
@@ -49,6 +49,29 @@ def expect_whole(path: Path) -> None:
     expected = publishing.hashes(publishing.read_results(path.parent)).get(path.name)
     if expected is not None and publishing.fingerprint(path)["sha256"] != expected:
         raise _damaged(path)
+
+
+def expect_as_trained(path: Path, how: dict[str, Any]) -> None:
+    """Damaged if the model.keras at `path` isn't the one that the training `how` in results.json left there."""
+    expected = how.get("files", {}).get(path.name, {}).get("sha256")
+    if expected is not None and publishing.fingerprint(path)["sha256"] != expected:
+        raise Damaged(
+            f"expected {path} as `train` wrote it, by the SHA-256 in the {publishing.RESULTS} beside it, got other "
+            "bytes: the file is damaged, or its run wasn't finished (`train --resume` does that); a model of your own "
+            "needs a name of its own"
+        )
+
+
+def kept(folder: Path, name: str, how: dict[str, Any]) -> bytes | None:
+    """The content of a file that the training `how` in results.json left in a folder; None if there is none."""
+    expected = how.get("files", {}).get(name, {}).get("sha256")
+    try:
+        content = (folder / name).read_bytes() if expected else None
+    except FileNotFoundError:
+        return None
+    if content is not None and publishing.digest(content) != expected:
+        raise _damaged(folder / name)
+    return content
 
 
 def expect_app(folder: Path, app: str) -> None:
@@ -120,7 +143,7 @@ def _listed(results: dict[str, Any], artifact: str, folder: Path) -> dict[str, A
 
 def expect_artifact(folder: Path, artifact: str) -> None:
     """DataError if the folder's results.json lists the artifact and its file isn't there."""
-    path = folder / publishing.FILES[artifact]
+    path = newest(folder) / publishing.FILES[artifact]
     if not path.exists() and (why := left_out(path)):
         raise DataError(f"expected {path} to measure, got no such file{why}")
 

@@ -79,8 +79,8 @@ def results_type() -> type:
     data = [("own_data", bool, False), ("data_sha256", str, ""), ("licence", licence | None, None)]
     how = [("command", str, ""), *data, ("recipe", dict[str, Any], {}), ("stages", list[stage], [])]
     where = [("versions", dict[str, str], {}), ("hardware", dict[str, int | str | None], {})]
-    training = defstruct("Training", [*how, *where])
     files = dict[str, defstruct("File", file)]
+    training = defstruct("Training", [*how, ("files", files, {}), *where])
     training_field = ("training", training, field(default_factory=training))
     lists = [("artifacts", dict[str, artifact], {}), ("files", files, {}), training_field]
     return defstruct("Results", [("app", str), *lists])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apps.pipeline import model_card, model_folder, publishing
+from apps.pipeline import model_card, model_folder, publishing, typical
 from apps.pipeline.errors import DataError
 from whole_files import alone_in
 
@@ -122,6 +122,7 @@ class Run:
         self.folder = output / "training"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.stages: list[dict[str, Any]] = []
+        self.files: dict[str, Any] = {}
 
     def stage(self, name: str, fields: Sequence[str] | None = None, **changes: Any) -> Stage:
         """The stage that leaves `name`.npz.
@@ -140,14 +141,16 @@ class Run:
         self.stages.append({"stage": stage, "seconds": round(seconds, 1), "epochs": epochs, "result": result})
         print(f"{stage}: {seconds / 60:.1f} minutes, {epochs} epochs {result}", flush=True)
 
-    def keep(self, model, fitted, metric: str, title: str) -> None:
-        """Leaves the trained model for `export`, and its history as a picture."""
+    def keep(self, model, fitted, metric: str, title: str, inputs: typical.Inputs) -> None:
+        """Leaves the trained model and typical inputs for `export`, and its history as a picture."""
         from apps.pipeline import training
 
         if fitted.interrupted:
             print("\nStopped: writing the best model so far. Ctrl-C again leaves without.", flush=True)
         training.plot_history(fitted.history, metric, self.folder / "history.png", title)
         training.save_model(model, self.output / "model.keras")
+        kept = self.output / "model.keras", typical.save(inputs, self.folder)
+        self.files = {path.relative_to(self.output).as_posix(): publishing.fingerprint(path) for path in kept}
 
     def about(self, packages: Sequence[str], licence: str) -> dict[str, Any]:
         """How the model came about, for results.json.
@@ -156,6 +159,7 @@ class Run:
         """
         how = {"command": publishing.command(), "recipe": dataclasses.asdict(self.recipe), "stages": self.stages}
         data = {"data": OWN_LICENCE if self.own_data else licence}
+        how |= {"files": self.files}
         how |= {"own_data": self.own_data, "data_sha256": self.data, "licence": {"model": MODEL_LICENCE} | data}
         return how | publishing.environment(packages)
 

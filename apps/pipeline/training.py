@@ -7,16 +7,17 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from apps.pipeline import model_folder
+from apps.pipeline import model_folder, publishing, typical
 from apps.pipeline.batches import Batches
 from apps.pipeline.checkpoints import Checkpoints
 from apps.pipeline.errors import DataError
 from apps.pipeline.runs import Recipe, Stage
+from apps.pipeline.typical import Inputs
 from whole_files import whole
 
 
@@ -185,8 +186,25 @@ def save_model(model: keras.Model, path: Path) -> None:
         model.save(beside)
 
 
-def load_trained(path: Path, app: str, load: Callable[[Path], Any], fits: Callable[[keras.Model, Any], bool]):
-    """(model, what `load` finds in its folder) of a model.keras that an app's `train` wrote; DataError if it isn't one.
+class Trained(NamedTuple):
+    """A model as `train` left it.
+
+    Attributes:
+        beside: the vocabulary, labels, ... that it needs.
+        how: it was trained, for results.json.
+        typical: inputs to prove its files with; None if there are none.
+    """
+
+    model: keras.Model
+    beside: Any
+    how: dict[str, Any]
+    typical: Inputs | None
+
+
+def load_trained(
+    path: Path, app: str, load: Callable[[Path], Any], fits: Callable[[keras.Model, Any], bool]
+) -> Trained:
+    """The model.keras that an app's `train` wrote, and what it left beside it; DataError if it isn't one.
 
     Args:
         load: a folder -> the vocabulary, labels, ... that the model needs.
@@ -194,7 +212,10 @@ def load_trained(path: Path, app: str, load: Callable[[Path], Any], fits: Callab
     """
     if not path.is_file():
         raise DataError(f"expected a trained model, as `train` writes it to model.keras, got no file {path}")
-    beside = model_folder.opened(path.parent, app, load)
+    beside, how = model_folder.opened(
+        path.parent, app, lambda here: (load(here), publishing.read_results(here).get("training", {}))
+    )
+    model_folder.expect_as_trained(path, how)
     import keras_rnn  # noqa: F401  (its layers are in the file)
 
     try:
@@ -205,7 +226,8 @@ def load_trained(path: Path, app: str, load: Callable[[Path], Any], fits: Callab
         raise DataError(
             f"expected a trained {app} model and the files it was trained with in {path.parent}, got others"
         )
-    return model, beside
+    content = model_folder.kept(path.parent, f"training/{typical.FILE}", how)
+    return Trained(model, beside, how, None if content is None else typical.load(content))
 
 
 def plot_history(history: list[dict[str, float]], metric: str, path: Path, title: str) -> None:

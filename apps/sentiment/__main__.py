@@ -11,6 +11,7 @@ import numpy as np
 
 from apps.corpora import imdb
 from apps.pipeline import command_line, confusion, publishing
+from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
 from apps.pipeline.vocabulary import Vocabulary
@@ -19,6 +20,8 @@ from apps.sentiment.data import Files, load_data, load_test_data
 from apps.sentiment.evaluation import evaluate
 from apps.sentiment.model import NAME, QUICK, Recipe, build_model
 from apps.sentiment.use import Answer, load
+
+WORTH = 2**17  # bytes of texts that pay for a second process
 
 
 def train(recipe: Recipe, files: Files, output: Path, resume: bool) -> None:
@@ -38,8 +41,9 @@ def train(recipe: Recipe, files: Files, output: Path, resume: bool) -> None:
     model = build_model(len(vocabulary), recipe.units, len(labelled.names))
     pretrain(model, sequences, vocabulary, run)
     fitted = learn_labels(model, sequences, labelled.labels, validation.labels, run)
-    run.keep(model, fitted, "accuracy", "Sentiment")
-    artifacts.write(model, vocabulary, output, run.about(artifacts.PACKAGES, imdb.LICENCE), labelled.texts)
+    typical = artifacts.typical_of(labelled)
+    run.keep(model, fitted, "accuracy", "Sentiment", typical)
+    artifacts.write(model, vocabulary, output, run.about(artifacts.PACKAGES, imdb.LICENCE), typical)
     run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, test))
 
 
@@ -111,6 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb = commands.verb("classify", "say which label a text has")
     verb.add_argument("texts", nargs="*", metavar="TEXT", help="without one: the lines of --file or standard input")
     verb.add_argument("--file", type=Path, help="a text a line")
+    command_line.many(verb)
     verb.add_argument("--explain", action="store_true", help="show which words pushed the answer")
 
     def run_train(flags: argparse.Namespace) -> None:
@@ -131,14 +136,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             confusion.plot(evaluation.details, Vocabulary.load(flags.model).labels, flags.plot)
 
     def run_export(flags: argparse.Namespace) -> None:
-        model, vocabulary = artifacts.load_trained(flags.trained)
-        texts = load_data(files_of(flags), Recipe.seed)[0].texts
-        commands.exported(flags, lambda how: artifacts.write(model, vocabulary, flags.output, how, texts))
+        model, vocabulary, how, typical = artifacts.load_trained(flags.trained)
+        if flags.data or typical is None:
+            typical = artifacts.typical_of(load_data(files_of(flags), Recipe.seed)[0])
+        commands.exported(flags, lambda: artifacts.write(model, vocabulary, flags.output, how, typical))
 
     def run_classify(flags: argparse.Namespace) -> None:
-        classifier = load(flags.model)
-        for text in command_line.texts_to_answer(flags.texts, flags.file):
-            command_line.tell(classifier.classify(text, flags.explain), flags.json, print_answer)
+        work = Work(load, flags.model, "classify_all", {"explain": flags.explain}, WORTH)
+        for answer in command_line.answers(work, flags.texts, flags.file, flags.jobs):
+            command_line.tell(answer, flags.json, print_answer)
 
     verbs = {"train": run_train, "evaluate": run_evaluate, "export": run_export, "classify": run_classify}
     return commands.run({**verbs, None: lambda _: demonstrate()}, argv)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,9 @@ import numpy as np
 
 from apps.pipeline import publishing
 from apps.pipeline.publishing import FILES
+from apps.pipeline.typical import Inputs, texts_of
 from apps.pipeline.vocabulary import Vocabulary
+from apps.sentiment.data import LabelledTexts
 from apps.sentiment.model import NAME, outputs
 
 ARTIFACTS = tuple(FILES)
@@ -19,10 +20,10 @@ FEW = 8  # of them, by which the SavedModel is checked
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "gensim", "scikit-learn")  # that figures may depend on
 
 
-def write(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any], texts: Sequence[str]) -> None:
+def write(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any], typical: Inputs) -> None:
     """A trained model -> SavedModel, LiteRT files, vocabulary, results without figures yet, and model card.
 
-    texts: what the model was trained on, some of which calibrate the fully quantised file.
+    typical: what `typical_of` gives; it calibrates the fully quantised file.
     """
     import keras
     import tensorflow as tf
@@ -43,7 +44,8 @@ def write(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any], text
     else:
         scores = {"probabilities": keras.ops.softmax(model.output), "logits": keras.ops.add(model.output, 0.0)}
     scorer = keras.Model(model.input, scores)
-    inputs = [{"ids": np.array([vocabulary.ids(text)], np.int32)} for text in texts[:TYPICAL]]
+    texts = typical["texts"].tolist()
+    inputs = [{"ids": np.array([vocabulary.ids(text)], np.int32)} for text in texts]
     functions = {"serving_default": keras_rnn.Signature(serve, [tf.TensorSpec((None,), tf.string, name="text")])}
     cases = {"serving_default": [{"text": [*texts[:FEW], ""]}]}
     formats = [name for name in ARTIFACTS if name != "saved_model"]
@@ -60,8 +62,13 @@ def names_of_all(labels: Sequence[str], shape):
     return tf.broadcast_to(tf.constant(labels), shape)
 
 
+def typical_of(data: LabelledTexts) -> Inputs:
+    """Some of the texts that a model is trained on."""
+    return {"texts": texts_of(data.texts[:TYPICAL])}
+
+
 def load_trained(path: Path):
-    """(model, vocabulary) of a model.keras that `train` wrote; DataError if it isn't one."""
+    """What a model.keras that `train` wrote holds, and its vocabulary; DataError if it isn't one."""
     from apps.pipeline import training
 
     return training.load_trained(path, NAME, Vocabulary.load, _fits)

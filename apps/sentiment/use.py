@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import overload
@@ -63,6 +63,10 @@ class Classifier:
         explain: tell which words pushed the answer.
         """
         return running.one_or_many(lambda text: self._answer(text, explain), texts)
+
+    def classify_all(self, texts: Iterable[str], explain: bool = False) -> Iterator[Answer]:
+        """The answers to many texts, each as soon as it is asked for."""
+        return (self._answer(text, explain) for text in texts)
 
     def _answer(self, text: str, explain: bool) -> Answer:
         tokens = tokenize(text)[-self.vocabulary.keep_last :]

@@ -48,8 +48,9 @@ def train(recipe: Recipe, paths: Sequence[Path], encoding: str | None, output: P
     run = Run(NAME, recipe, text.fingerprint, output, resume, bool(paths))
     model = build_model(len(text.symbols), recipe.units, recipe.layers, recipe.dropout)
     fitted = learn_text(model, text.train, text.validation, run)
-    run.keep(model, fitted, "perplexity", "Shakespeare")
-    artifacts.write(model, text.symbols, output, run.about(artifacts.PACKAGES, tiny_shakespeare.LICENCE))
+    typical = artifacts.typical_of(text)
+    run.keep(model, fitted, "perplexity", "Shakespeare", typical)
+    artifacts.write(model, text.symbols, output, run.about(artifacts.PACKAGES, tiny_shakespeare.LICENCE), typical)
     run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, *parts[1:]))
 
 
@@ -136,8 +137,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands.evaluated(flags, measure)
 
     def run_export(flags: argparse.Namespace) -> None:
-        model, symbols = artifacts.load_trained(flags.trained)
-        commands.exported(flags, lambda how: artifacts.write(model, symbols, flags.output, how))
+        model, symbols, how, typical = artifacts.load_trained(flags.trained)
+        commands.exported(flags, lambda: artifacts.write(model, symbols, flags.output, how, typical))
 
     def run_generate(flags: argparse.Namespace) -> None:
         prompt = flags.prompt

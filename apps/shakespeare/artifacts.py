@@ -8,15 +8,21 @@ from typing import Any
 import numpy as np
 
 from apps.pipeline import publishing
+from apps.pipeline.typical import Inputs, texts_of
+from apps.shakespeare.data import EncodedText
 from apps.shakespeare.model import NAME
-from apps.shakespeare.symbols import Symbols
+from apps.shakespeare.symbols import START, Symbols
 
 ARTIFACTS = ("saved_model", "litert", "litert_float16", "litert_int8")
+TYPICAL = (1, 2, 7, 100)  # symbols of the text that is trained on, by which an export is checked
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "jieba")  # that figures may depend on
 
 
-def write(model, symbols: Symbols, output: Path, how: dict[str, Any]) -> None:
-    """A trained model -> SavedModel, LiteRT files, vocabulary, results without figures yet, and model card."""
+def write(model, symbols: Symbols, output: Path, how: dict[str, Any], typical: Inputs | None) -> None:
+    """A trained model -> SavedModel, LiteRT files, vocabulary, results without figures yet, and model card.
+
+    typical: what `typical_of` gives, by which the files are compared with the model; None: random ids are.
+    """
     import tensorflow as tf
 
     import keras_rnn
@@ -38,17 +44,19 @@ def write(model, symbols: Symbols, output: Path, how: dict[str, Any]) -> None:
         "sample": Signature(generate, specs),
         "step": step,
     }
-    cases = cases_of(len(symbols), interface.states)
+    texts = [] if typical is None else typical["prompts"].tolist()
+    inputs = [{"ids": np.array([symbols.ids(text or START)], np.int32)} for text in texts] or None
+    cases = cases_of(texts[-1] if texts else "ROMEO:", len(symbols), interface.states)
     with publishing.new_folder(output, NAME, how) as folder:
         symbols.save(folder)
-        keras_rnn.export(model, folder, formats=ARTIFACTS[1:], step=True)
+        keras_rnn.export(model, folder, formats=ARTIFACTS[1:], step=True, inputs=inputs)
         keras_rnn.export_functions(signatures, folder, cases=cases, resources=[model, symbols.table])
 
 
-def cases_of(symbols: int, states: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def cases_of(prompt: str, symbols: int, states: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """What the SavedModel's signatures are checked with."""
     generator = np.random.default_rng(0)
-    prompts = {"prompt": ["ROMEO:", ""], "length": 20, "temperature": 0.8, "seed": 1}
+    prompts = {"prompt": [prompt, ""], "length": 20, "temperature": 0.8, "seed": 1}
     step = {name: generator.normal(size=(2, state.shape[1])) for name, state in states.items()}
     return {
         "serving_default": [prompts],
@@ -57,8 +65,13 @@ def cases_of(symbols: int, states: dict[str, Any]) -> dict[str, list[dict[str, A
     }
 
 
+def typical_of(text: EncodedText) -> Inputs:
+    """Beginnings of a text that a model is trained on."""
+    return {"prompts": texts_of([text.symbols.text(text.ids[:length]) for length in TYPICAL])}
+
+
 def load_trained(path: Path):
-    """(model, symbols) of a model.keras that `train` wrote; DataError if it isn't one."""
+    """What a model.keras that `train` wrote holds, and its symbols; DataError if it isn't one."""
     from apps.pipeline import training
 
     return training.load_trained(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from apps.pipeline import command_line, publishing
 from apps.pipeline.errors import DataError
+from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
 from apps.word_reversal import artifacts, random_strings
@@ -20,6 +21,7 @@ from apps.word_reversal.random_strings import LONGEST
 from apps.word_reversal.use import Answer, load
 
 WIDEST_BEAM = 100  # each letter takes a step of the network for each of its answers
+WORTH = 2**13  # bytes of words that pay for a second process
 MOST_PROBLEMS = 3  # that are told one by one
 
 
@@ -36,8 +38,9 @@ def train(recipe: Recipe, data_path: Path | None, output: Path, resume: bool) ->
     run = Run(NAME, recipe, data.fingerprint(), output, resume, data_path is not None)
     model = build_model(len(data.alphabet), recipe.units, recipe.dropout)
     fitted = learn_pairs(model, data, run)
-    run.keep(model, fitted, "exact_accuracy", "Word reversal")
-    artifacts.write(model, data.alphabet, output, run.about(artifacts.PACKAGES, random_strings.LICENCE))
+    typical = artifacts.typical_of(data)
+    run.keep(model, fitted, "exact_accuracy", "Word reversal", typical)
+    artifacts.write(model, data.alphabet, output, run.about(artifacts.PACKAGES, random_strings.LICENCE), typical)
     run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, data.tests))
 
 
@@ -63,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb = commands.verb("reverse", "spell words backwards, or answer as the pairs of --model do")
     verb.add_argument("words", nargs="*", metavar="WORD", help="without one: the lines of --file or standard input")
     verb.add_argument("--file", type=Path, help="a word a line")
+    command_line.many(verb)
     verb.add_argument(
         "--beam",
         type=command_line.positive,
@@ -85,17 +89,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands.evaluated(flags, measure)
 
     def run_export(flags: argparse.Namespace) -> None:
-        model, alphabet = artifacts.load_trained(flags.trained)
-        commands.exported(flags, lambda how: artifacts.write(model, alphabet, flags.output, how))
+        model, alphabet, how, typical = artifacts.load_trained(flags.trained)
+        commands.exported(flags, lambda: artifacts.write(model, alphabet, flags.output, how, typical))
 
     def run_reverse(flags: argparse.Namespace) -> None:
         if flags.plot:
             command_line.need("matplotlib")
         if flags.beam > WIDEST_BEAM:
             raise DataError(f"expected a beam of at most {WIDEST_BEAM}, got {flags.beam}")
-        translator, problems, looks = load(flags.model), [], []
-        for word in command_line.texts_to_answer(flags.words, flags.file):
-            answer = translator.reverse(word, flags.beam)
+        problems, looks = [], []
+        work = Work(load, flags.model, "reverse_all", {"beam": flags.beam}, WORTH)
+        for answer in command_line.answers(work, flags.words, flags.file, flags.jobs):
             command_line.tell(answer, flags.json, print_answer)
             if answer.problem:
                 problems.append(answer.problem)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
@@ -60,6 +60,10 @@ class Translator:
     def reverse(self, words: str | Iterable[str], beam: int = 1) -> Answer | list[Answer]:
         """The answer to a word, or a list of the answers to several; beam: how wide the search is."""
         return running.one_or_many(lambda word: self._answer(word, beam), words)
+
+    def reverse_all(self, words: Iterable[str], beam: int = 1) -> Iterator[Answer]:
+        """The answers to many words, each as soon as it is asked for."""
+        return (self._answer(word, beam) for word in words)
 
     def _answer(self, word: str, beam: int) -> Answer:
         if problem := self.alphabet.problem(word):
