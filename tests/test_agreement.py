@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_rnn import LSTM, ExportError, agreement
 from keras_rnn.agreement import Case, check, difference, expect_padding
 from keras_rnn.interface import Interface
+from keras_rnn.runtimes import as_tensors
 from keras_rnn.samples import checked, random_inputs
 
 FEATURES, UNITS, STEPS = 3, 4, 8
@@ -41,14 +42,19 @@ def file_of(interface):
     }
 
     def runner(function):
-        return lambda inputs: {key: np.array(value) for key, value in function(**inputs).items()}
+        return lambda inputs: {key: value.numpy() for key, value in function(**as_tensors(inputs)).items()}
 
-    return {name: runner(signature.function) for name, signature in signatures.items()}
+    return {name: runner(signature.trace()) for name, signature in signatures.items()}
+
+
+@pytest.fixture(scope="module")
+def traced(interface):
+    return file_of(interface)
 
 
 @pytest.fixture
-def file(interface):
-    return file_of(interface)
+def file(traced):
+    return dict(traced)
 
 
 def check_rows(interface, file, cases, tolerance=1e-5):
