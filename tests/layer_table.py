@@ -91,6 +91,18 @@ ROWS = [
 ]
 NAMES = sorted({row.name for row in ROWS})
 
+
+def is_quick(row: Row) -> bool:
+    """Each layer by itself, and each of the options with one of the layers that have it, in turn: the others are slow.
+    The code is mostly the same for all layers."""
+    options = [each for number, each in enumerate(ROWS) if each.options not in [row.options for row in ROWS[:number]]]
+    number = [each.options for each in options].index(row.options)
+    names = [each.name for each in ROWS if each.options == row.options]
+    return not row.options or names[number % len(names)] == row.name
+
+
+QUICK_ROWS = [row for row in ROWS if is_quick(row)]
+
 # Layers that Keras has no twin of. Their equations are in test_variants.
 VARIANTS = {
     "PeepholeLSTM": {"peephole_initializer": "normal"},
@@ -110,6 +122,11 @@ VARIANT_LOOPS = [
     {"activation": "relu", "recurrent_activation": "hard_sigmoid"},
 ]
 VARIANT_ROWS = [Row(name, more | options) for name, more in VARIANTS.items() for options in VARIANT_LOOPS]
+QUICK_VARIANT_ROWS = [  # each by itself, and each way of the loop with one or two of them
+    row
+    for number, row in enumerate(VARIANT_ROWS)
+    if number % len(VARIANT_LOOPS) in (0, number // len(VARIANT_LOOPS) % len(VARIANT_LOOPS))
+]
 
 
 def random_weights(layer):

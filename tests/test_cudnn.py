@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from closeness import assert_close
-from layer_table import BATCH, FEATURES, MASK, ROWS, TIME, UNITS, Row, random_inputs, random_states
+from grids import grid, slow_unless
+from layer_table import BATCH, FEATURES, MASK, QUICK_ROWS, ROWS, TIME, UNITS, Row, random_inputs, random_states
 from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_rnn import GRU, LSTM, SimpleRNN, artifacts, fast_paths
@@ -145,8 +146,15 @@ def taken_by_cudnn(row):
 MASKS = {"whole": None, "right-padded": RIGHT_PADDED, "any": MASK}
 
 
-@pytest.mark.parametrize("mask", MASKS)
-@pytest.mark.parametrize("row", ROWS, ids=str)
+@pytest.mark.parametrize(
+    ("row", "mask"),
+    [  # quick: the quick rows with one mask, in turn
+        slow_unless(row in QUICK_ROWS and QUICK_ROWS.index(row) % len(MASKS) == number, row, mask)
+        for row in ROWS
+        for number, mask in enumerate(MASKS)
+    ],
+    ids=str,
+)
 def test_the_kernel_gives_the_loops_numbers(row, mask, gpu, monkeypatch):
     options = {"return_state": True, "stateful": False} | ({} if row.name == "SimpleRNN" else {"use_cudnn": "auto"})
     layer, _ = row.pair(**options)
@@ -243,8 +251,9 @@ def traced(function, *shapes):
 ANY = (None, None, FEATURES)
 
 
-@pytest.mark.parametrize("mask", [False, True], ids=["whole", "masked"])
-@pytest.mark.parametrize("layer", LAYERS, ids=named)
+@pytest.mark.parametrize(
+    ("layer", "mask"), grid(LAYERS, [True, False]), ids=lambda value: getattr(value, "__name__", f"masked={value}")
+)
 def test_a_saved_model_holds_both(layer, mask, tmp_path):
     inputs = keras.Input((None, FEATURES), name="x")
     hidden = keras.layers.Masking()(inputs) if mask else inputs
@@ -357,8 +366,7 @@ def gradients(layer, mask, in_graph):
     return (tf.function(step, autograph=False) if in_graph else step)(inputs)
 
 
-@pytest.mark.parametrize("mask", MASKS)
-@pytest.mark.parametrize("layer", LAYERS, ids=named)
+@pytest.mark.parametrize(("layer", "mask"), grid(LAYERS, MASKS), ids=lambda value: getattr(value, "__name__", value))
 def test_grappler_takes_the_other_half(layer, mask, swapped, monkeypatch):
     """Forwards and backwards: a step in a graph is the kernel's, from eager execution, and not the loop's."""
     layer, mask = Row(layer.__name__).pair(return_sequences=True)[0], MASKS[mask]

@@ -9,18 +9,35 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from closeness import assert_close
-from layer_table import BATCH, FEATURES, MASK, NAMES, ROWS, TIME, UNITS, VARIANTS, Row, random_inputs, random_states
+from grids import grid, slow_unless
+from layer_table import (
+    BATCH,
+    FEATURES,
+    MASK,
+    NAMES,
+    QUICK_ROWS,
+    ROWS,
+    TIME,
+    UNITS,
+    VARIANTS,
+    Row,
+    random_inputs,
+    random_states,
+)
 
 import keras_rnn
 
-every_row = pytest.mark.parametrize("row", ROWS, ids=str)
+every_row = pytest.mark.parametrize("row", ROWS, ids=str)  # what is quick with each
 every_layer = pytest.mark.parametrize("name", NAMES)
 # Options that the cell doesn't see change the loop: these rows are checked without a mask too, which is other code.
 LOOP_OPTIONS = {"return_sequences", "go_backwards", "zero_output_for_mask", "unroll"}
 LOOP_ROWS = [row for row in ROWS if row.options.keys() <= LOOP_OPTIONS]
 every_row_masked_and_loops_unmasked = pytest.mark.parametrize(
     ("row", "mask"),
-    [(row, MASK) for row in ROWS] + [(row, None) for row in LOOP_ROWS],
+    [
+        slow_unless(row in QUICK_ROWS, row, mask)
+        for row, mask in [(row, MASK) for row in ROWS] + [(row, None) for row in LOOP_ROWS]
+    ],
     ids=lambda value: str(value) if isinstance(value, Row) else "unmasked" if value is None else "masked",
 )
 
@@ -96,9 +113,11 @@ def test_config_survives_json_and_the_twin(row):
     assert twin.get_config().items() <= ours_from_twin.get_config().items()
 
 
-@pytest.mark.parametrize("mask", [None, MASK], ids=["unmasked", "masked"])
-@pytest.mark.parametrize("options", [{}, {"return_sequences": True, "go_backwards": True}], ids=["last", "backwards"])
-@every_layer
+@pytest.mark.parametrize(
+    ("name", "options", "mask"),
+    grid(NAMES, [{}, {"return_sequences": True, "go_backwards": True}], [MASK, None]),
+    ids=lambda value: "masked" if value is MASK else str(value),
+)
 def test_graph_of_unknown_batch_and_time_equals_eager(name, options, mask):
     layer, _ = Row(name, options).pair(return_state=True)
     graph = tf.function(lambda x, m: layer(x, mask=m))

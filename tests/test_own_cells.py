@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from closeness import assert_close
+from grids import grid
 from layer_table import BATCH, FEATURES, MASK, TIME, UNITS, random_inputs, random_weights
 
 import keras_rnn
@@ -77,9 +78,6 @@ CELLS = {
     OwnDropout: keras_rnn.LSTM,
     keras.layers.LSTMCell: keras_rnn.LSTM,
 }
-every_cell = pytest.mark.parametrize(
-    "cell_class", CELLS, ids=lambda cell: f"{cell.__module__.split('.')[0]}.{cell.__name__}"
-)
 
 
 def layer_with(cell, layer_class, **options):
@@ -90,15 +88,25 @@ def layer_with(cell, layer_class, **options):
     return layer
 
 
-@every_cell
-@pytest.mark.parametrize("mask", [None, MASK], ids=["unmasked", "masked"])
-@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
-def test_layer_does_what_its_cell_does(cell_class, mask, training):
+CALLS = {
+    "masked, training": {"mask": MASK, "training": True},
+    "inference": {"mask": None, "training": False},
+    "training": {"mask": None, "training": True},
+    "masked, inference": {"mask": MASK, "training": False},
+}
+
+
+@pytest.mark.parametrize(
+    ("cell_class", "call"),
+    grid(CELLS, CALLS),
+    ids=lambda value: value if isinstance(value, str) else f"{value.__module__.split('.')[0]}.{value.__name__}",
+)
+def test_layer_does_what_its_cell_does(cell_class, call):
     options = {"return_sequences": True, "return_state": True}
     layer = layer_with(cell_class(UNITS), CELLS[cell_class], **options)
-    expected = keras.layers.RNN(layer.cell, **options)(INPUTS, mask=mask, training=training)
-    assert_close(layer(INPUTS, mask=mask, training=training), list(expected))
-    assert_close(tf.function(layer)(INPUTS, mask=mask, training=training), list(expected))
+    expected = keras.layers.RNN(layer.cell, **options)(INPUTS, **CALLS[call])
+    assert_close(layer(INPUTS, **CALLS[call]), list(expected))
+    assert_close(tf.function(layer)(INPUTS, **CALLS[call]), list(expected))
 
 
 @pytest.mark.parametrize("method", ["call", "step"])

@@ -16,9 +16,9 @@ from app_table import APPS, SENTENCES
 from apps.corpora import tiny_shakespeare
 from apps.pipeline import publishing
 from apps.shakespeare import artifacts
-from apps.shakespeare.__main__ import OFFERED, write_by_hand
 from apps.shakespeare.stepping import Stepper
 from apps.shakespeare.symbols import Symbols
+from apps.shakespeare.terminal import OFFERED, write_by_hand
 from apps.shakespeare.use import Choice, Writer
 
 APP = APPS["shakespeare"]

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from closeness import assert_close
+from grids import grid, slow_unless
 from layer_table import (
     ACTIVATIONS,
     BATCH,
     FEATURES,
     MASK,
+    QUICK_VARIANT_ROWS,
     TIME,
     UNITS,
     VARIANT_ROWS,
@@ -30,7 +32,6 @@ from keras_rnn.interface import Interface
 
 every_row = pytest.mark.parametrize("row", VARIANT_ROWS, ids=str)
 every_variant = pytest.mark.parametrize("name", VARIANTS)
-both_masks = pytest.mark.parametrize("mask", [None, MASK], ids=["unmasked", "masked"])
 INPUTS = np.where(MASK[..., None], random_inputs(), 0).astype("float32")  # keras.layers.Masking makes MASK of it
 
 
@@ -106,8 +107,11 @@ def test_one_step_equals_the_equations(row):
     assert output is new_states[0]
 
 
-@both_masks
-@every_row
+@pytest.mark.parametrize(
+    ("row", "mask"),
+    [slow_unless(row in QUICK_VARIANT_ROWS, row, mask) for row in VARIANT_ROWS for mask in (None, MASK)],
+    ids=lambda value: str(value) if isinstance(value, Row) else "unmasked" if value is None else "masked",
+)
 def test_outputs_and_states_equal_the_equations(row, mask):
     layer = made(row, return_state=True)
     inputs, states = random_inputs(), random_states(layer)
@@ -118,8 +122,9 @@ def test_outputs_and_states_equal_the_equations(row, mask):
     assert [tuple(value.shape) for value in values] == [tuple(shape) for shape in shapes]
 
 
-@both_masks
-@every_variant
+@pytest.mark.parametrize(
+    ("name", "mask"), grid(VARIANTS, [MASK, None]), ids=lambda value: "masked" if value is MASK else str(value)
+)
 def test_gradients_equal_finite_differences(name, mask):
     """Along a random direction of all weights, inputs and initial states together; in float64."""
     layer = made(name, return_sequences=True, return_state=True, dtype="float64")

@@ -11,17 +11,15 @@ import numpy as np
 
 from apps.corpora import tiny_shakespeare
 from apps.pipeline import command_line, publishing
-from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
 from apps.shakespeare import artifacts
 from apps.shakespeare.data import held_out, load_data
 from apps.shakespeare.evaluation import evaluate
 from apps.shakespeare.model import MOST_WORDS, NAME, QUICK, SAMPLINGS, Recipe, build_model
-from apps.shakespeare.sampling import ranked
 from apps.shakespeare.symbols import LEVELS
-from apps.shakespeare.use import Author, Choice, Writer, load
+from apps.shakespeare.terminal import print_as_written, write_by_hand
+from apps.shakespeare.use import Choice, load
 
-OFFERED = 9  # symbols to choose from by hand
 SETTINGS = (  # of the recipe, each a flag
     ("units", command_line.positive, "width of each LSTM"),
     ("layers", command_line.positive, "LSTMs, one on the other"),
@@ -30,7 +28,6 @@ SETTINGS = (  # of the recipe, each a flag
     ("learning_rate", command_line.not_negative, "the highest that it climbs to"),
     ("clip", command_line.not_negative, "the largest norm of all gradients together"),
 )
-LAYOUT = "\n\t"  # control characters that belong to a text
 
 
 def train(recipe: Recipe, paths: Sequence[Path], encoding: str | None, output: Path, resume: bool) -> None:
@@ -52,42 +49,6 @@ def train(recipe: Recipe, paths: Sequence[Path], encoding: str | None, output: P
     run.keep(model, fitted, "perplexity", "Shakespeare", typical)
     artifacts.write(model, text.symbols, output, run.about(artifacts.PACKAGES, tiny_shakespeare.LICENCE), typical)
     run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, *parts[1:]))
-
-
-def print_as_written(author: Author, prompt: str, length: int, choice: Choice, count: int) -> None:
-    """Prints texts that begin with the prompt, each symbol when it is chosen."""
-    start = author.begin(prompt)
-    for row in range(count):
-        print(visible(prompt, keep=LAYOUT), end="", flush=True)
-        for symbol in start.copy().write(length, choice, row):
-            print(visible(symbol, keep=LAYOUT), end="", flush=True)
-        print("\n" if row < count - 1 else "", flush=True)
-
-
-def write_by_hand(writer: Writer, prompt: str) -> None:
-    """Offers the likeliest symbols again and again, until the user ends it, then prints the text."""
-    text = prompt
-    print("A number chooses, Enter takes the first, other text is written as it is (after ' if a number); Ctrl-D ends.")
-    while True:
-        order, chances = ranked(writer.logits)
-        offers = [(writer.symbols.text([number]), chance) for number, chance in zip(order, chances, strict=True)]
-        print(
-            "  ".join(f"{place} {symbol!r} {chance:.0%}" for place, (symbol, chance) in enumerate(offers[:OFFERED], 1))
-        )
-        try:
-            answer = input(f"{text[-60:]!r} ")
-        except EOFError:
-            print(f"\n\n{visible(text, keep=LAYOUT)}")
-            return
-        place = int(answer or 1) if (answer.isascii() and answer.isdigit()) or not answer else 0
-        if 1 <= place <= min(OFFERED, len(order)):
-            text += writer.take(int(order[place - 1]))
-        elif place or answer == "0":
-            print(f"expected a number from 1 to {min(OFFERED, len(order))}, got {answer}")
-        else:
-            answer = answer.removeprefix("'")
-            writer.read(answer)
-            text += answer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
