@@ -10,6 +10,8 @@ from pathlib import Path
 
 VERBS = {
     "layers": "training steps and inference of the layers, over a grid of shapes",
+    "exported": "our SavedModel and ONNX file beside Keras's SavedModel and PyTorch",
+    "paths": "each path of a layer at the same shapes: whether the one taken is the fastest here",
     "litert": "LiteRT's latency against the length",
     "apps": "training, inference, start and memory of the apps",
     "generation": "characters a second that the Shakespeare model writes",

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_rnn
+from benchmarks import lengths as new_lengths
 from benchmarks import tables, timing
 from keras_rnn.fast_paths import choice
 
@@ -30,7 +31,7 @@ SHAPES = [  # batch, steps, features, units
     (256, 100, 128, 256),
     (32, 35, 256, 1024),
 ]
-LSTM_SHAPES = [(1, 1000, 64, 64), (8, 250, 64, 256)]
+LSTM_SHAPES = [(1, 1000, 64, 64), (8, 250, 64, 256), (64, 1024, 128, 128), (1, 10_000, 64, 64)]
 LENGTHS = (100, 300, 1000, 3000)
 MEMORY_SHAPE = (64, 1000, 128, 128)
 
@@ -204,6 +205,8 @@ def run(output: Path, repeats: int, budget: float, only: str) -> None:
         by_maker = ", ".join(f"{maker} {value:.0f}" for maker, value in whole["megabytes"].items())
         batch, steps, features, units = MEMORY_SHAPE
         text += f"\nMegabytes that a training step adds, LSTM {batch} x {steps} x {features} -> {units}: {by_maker}."
+        whole["new_lengths_and_models"] = new_lengths.measured()
+        text += "\n\n" + new_lengths.markdown(whole["new_lengths_and_models"])
     tables.write(output, "layers", text, {"rows": [asdict(row) for row in rows], **whole})
     names = {what: [row for row in rows if row.what == what] for what in ("training", "inference")}
     ratios = {what: {row.case: row.ratio("keras") for row in chosen} for what, chosen in names.items()}

@@ -122,11 +122,14 @@ def convert(
 def onnx(signature: Signature, path: Path) -> None:
     """Writes an ONNX file by tf2onnx; an existing `path` is replaced. It needs the packages of `keras-rnn[onnx]`.
 
+    A layer that ONNX has an operator for becomes that one, LSTM, GRU or RNN; others are loops.
+
     An output that has the name of an input, as a state of `step` has, gets `new_` before it: ONNX wants them distinct.
     """
     import onnx
     import tf2onnx
 
+    file = fast_paths.ONNX()
     names = [spec.name for spec in signature.specs]
 
     def function(*values):
@@ -134,7 +137,13 @@ def onnx(signature: Signature, path: Path) -> None:
         return {f"new_{name}" if name in names else name: value for name, value in outputs.items()}
 
     function = tf.function(function, input_signature=signature.specs, autograph=False)
-    model, _ = tf2onnx.convert.from_function(function, input_signature=signature.specs, opset=ONNX_OPSET)
+    with fast_paths.tracing_for(file):
+        model, _ = tf2onnx.convert.from_function(
+            function,
+            input_signature=signature.specs,
+            opset=ONNX_OPSET,
+            custom_op_handlers=fast_paths.onnx.handlers(file),
+        )
     for value in [*model.graph.input, *model.graph.output]:
         for axis, size in enumerate(value.type.tensor_type.shape.dim):
             if size.dim_param:

@@ -1,5 +1,6 @@
 """What the benchmarks compare is the same, and what they write is what they measured."""
 
+import dataclasses
 import json
 import math
 
@@ -9,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import keras_rnn
-from benchmarks import __main__, apps, generation, imdb, layers, litert, tables, timing
+from benchmarks import __main__, apps, exported, generation, imdb, layers, lengths, litert, paths, tables, timing
 
 
 def test_calls_take_turns_and_the_median_is_of_the_calls_after_the_warm_up(monkeypatch):
@@ -73,6 +74,41 @@ def test_a_run_writes_a_table_json_and_a_chart(tmp_path, monkeypatch):
     assert f"| {' | '.join(milliseconds)} | {ratio:.2f} | 2 | XLA |" in table
     assert "PyTorch isn't installed" in table
     assert (tmp_path / "layers.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_new_lengths_and_models_are_told(capsys):
+    """In processes of their own: a figure for each maker."""
+    found = lengths.measured({"inference": 2, "many lengths": 2, "models": 1})
+    assert set(found) <= set(lengths.TEXT) and all(by.keys() == {"ours", "keras"} for by in found.values())
+    assert all(seconds > 0 for seconds in found["inference"].values())
+    text = lengths.markdown({"training": {"ours": 2.0, "keras": 3.0}})
+    assert text == "Seconds of training steps at 30 lengths in turn: ours 2.0, keras.layers 3.0 (keras / ours 1.50)."
+    lengths.main(["ours", "training", "1"])
+    assert float(capsys.readouterr().out) > 0
+
+
+def test_paths_are_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "SHAPES", [(2, 5, 3, 4)])
+    assert __main__.main(["paths", "--output", str(tmp_path), "--repeats", "1", "--only", "GRU"]) == 0
+    rows = json.loads((tmp_path / "paths.json").read_text(encoding="utf-8"))["rows"]
+    assert [(row["what"], row["taken"], row["numbers"]) for row in rows] == [
+        ("training", "XLA", 8),
+        ("inference", "XLA", 8),
+    ]
+    assert all(row["milliseconds"].keys() == {"XLA", "blocks", "one block"} for row in rows)
+    row = paths.Row("a", "training", 8, "XLA", 1, {"XLA": 2.0, "blocks": 1.9, "one block": 3.0})
+    assert not row.loses() and dataclasses.replace(row, taken="one block").loses()
+
+
+@pytest.mark.slow
+def test_exported_files_are_compared(tmp_path, monkeypatch):
+    small = layers.Case("LSTM", (2, 6, 3, 4), "bidirectional")
+    monkeypatch.setattr(exported, "GRID", [exported.Case(small), exported.Case(small, masked=True)])
+    assert __main__.main(["exported", "--output", str(tmp_path), "--repeats", "1"]) == 0
+    rows = json.loads((tmp_path / "exported.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["milliseconds"].keys() >= {"ours", "keras", "onnx"} for row in rows] == [True, True]
+    assert "torch" not in rows[1]["milliseconds"]
+    assert "masked" in (tmp_path / "exported.md").read_text(encoding="utf-8")
 
 
 def test_litert_is_written(tmp_path, monkeypatch):
@@ -171,7 +207,10 @@ def test_an_unknown_verb_is_refused_in_one_sentence(capsys):
     with pytest.raises(SystemExit) as stop:
         __main__.main(["layer"])
     assert stop.value.code == 2
-    assert "expected layers, litert, apps, generation, devices, imdb, got 'layer'" in capsys.readouterr().err
+    assert (
+        "expected layers, exported, paths, litert, apps, generation, devices, imdb, got 'layer'"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.slow

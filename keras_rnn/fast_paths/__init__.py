@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_rnn.cells import RecurrentCell
-from keras_rnn.fast_paths import choice, cudnn, fused, gradient, steps
+from keras_rnn.fast_paths import choice, cudnn, fused, gradient, onnx, steps, tracing
 from keras_rnn.fast_paths.choice import Path, Purpose
-from keras_rnn.fast_paths.tracing import LiteRT, tracing_for
+from keras_rnn.fast_paths.tracing import ONNX, LiteRT, tracing_for
 
-__all__ = ["LiteRT", "Path", "Purpose", "run", "tracing_for"]
+__all__ = ["ONNX", "LiteRT", "Path", "Purpose", "run", "tracing_for"]
 
 
 def run(
@@ -60,6 +60,9 @@ def run(
         ),
         Path.FUSED: functools.partial(fused.run, **options),
     }
+    if path is Path.ONNX:
+        loop = functools.partial(ways[Path.STEPS], cell)
+        ways[path] = functools.partial(onnx.run, file=tracing.onnx(), loop=loop, **options)
     if path is Path.CUDNN:
         beside = choice.without_cudnn(cell, inputs, in_steps)
         loop = functools.partial(ways[beside], cell)

@@ -4,9 +4,11 @@ All give the numbers of `sequence.scan`, are called with the same arguments and 
 
     path        what runs                                            taken where
     fused       LiteRT's one operator for an LSTM                    asked for, tanh and sigmoid, states of zeros
+    ONNX        ONNX's operator LSTM, GRU or RNN                     an ONNX file, float32, activations that ONNX has
     cuDNN       one kernel of the GPU that the graph runs on; on     tanh and sigmoid, no dropout in the steps; in
                 a CPU, one of the others                             training if this machine has a GPU
-    steps       the cell's own step, again and again                 any cell; all LiteRT files but fused ones
+    steps       the cell's own step, again and again                 any cell; all LiteRT files but fused ones, in ONNX
+                                                                     what has no operator
     plain       the formula's step, which TensorFlow differentiates  inference of any batch or time; beside cuDNN
     XLA         the gradient by hand, its loop compiled              few numbers a step, of known shape
     blocks      the same in blocks of steps                          many numbers a step
@@ -27,7 +29,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from keras_rnn.cells import RecurrentCell, has_own
-from keras_rnn.fast_paths import cudnn, fused, tracing
+from keras_rnn.fast_paths import cudnn, fused, onnx, tracing
 from keras_rnn.fast_paths.formulas import Formula, GRUFormula, LSTMFormula, SimpleRNNFormula, formula_of
 
 
@@ -41,6 +43,7 @@ class Purpose(enum.StrEnum):
 
 class Path(enum.StrEnum):
     FUSED = "fused"
+    ONNX = "ONNX"
     CUDNN = "cuDNN"
     STEPS = "steps"
     PLAIN = "plain"
@@ -82,7 +85,7 @@ def of_layer(
     in_steps: bool = False,
     use_cudnn: str | bool | None = "auto",
 ) -> Path | None:
-    """FUSED, CUDNN or STEPS; None where the cell's formula gives the numbers, and `of_formula` says how.
+    """FUSED, ONNX, CUDNN or STEPS; None where the cell's formula gives the numbers, and `of_formula` says how.
 
     Args:
         inputs: `(time, batch, features)`, as for `sequence.scan`; states and mask too.
@@ -92,7 +95,6 @@ def of_layer(
     Raises:
         ValueError: use_cudnn is True where cuDNN can't run the layer.
     """
-    file = tracing.file()
     in_steps = in_steps or has_own(cell, "step", "project", "with_step_masks")
     has_kernel = not in_steps and inputs.dtype in cudnn.DTYPES and cudnn.mode(cell) is not None
     if use_cudnn is True and not (has_kernel and cudnn.available()):
@@ -100,7 +102,10 @@ def of_layer(
             f"{cell.name} expected a GPU, float16 to float64 and the activations tanh and sigmoid for use_cudnn=True, "
             'got something else: use_cudnn="auto" takes cuDNN where it can be and the loop elsewhere.'
         )
-    if file:
+    if tracing.onnx():
+        has_operator = not in_steps and inputs.dtype == tf.float32 and inputs.shape[0] != 1 and onnx.operator_of(cell)
+        return Path.ONNX if has_operator else Path.STEPS
+    if file := tracing.litert():
         is_fused = file.fused_lstm and has_kernel and cudnn.mode(cell) == "lstm" and mask is None
         return Path.FUSED if is_fused and fused.takes(states) else Path.STEPS
     stays_here = purpose is Purpose.TRAINING and not cudnn.available()  # isn't taken to another machine

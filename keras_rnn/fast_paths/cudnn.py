@@ -71,9 +71,13 @@ def run(
     go_backwards: bool,
     zero_output_for_mask: bool,
     return_all_outputs: bool,
+    number: int = 0,
 ) -> tuple[tf.Tensor, tf.Tensor | None, list[tf.Tensor]]:
     """The whole sequence by cuDNN: inputs `(time, batch, features)`, weights as for `parameters`, a mask that
-    `takes_mask`; results as from `sequence.scan`."""
+    `takes_mask`; results as from `sequence.scan`.
+
+    number: the seed of a dropout that isn't there, for who reads the graph.
+    """
     time, batch = tf.unstack(tf.shape(inputs)[:2])
     lengths = tf.fill([batch], time) if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=0)
     # A row of 3 steps and 2 of padding, backwards: 1 2 3 _ _ -> 3 2 1 _ _ -> cuDNN -> c b a 0 0 -> 0 0 c b a
@@ -86,6 +90,7 @@ def run(
         params=parameters(rnn_mode, **weights),
         sequence_lengths=lengths,
         rnn_mode=rnn_mode,
+        seed=number,
         is_training=True,  # or it has no gradient
         time_major=True,
     )

@@ -35,7 +35,7 @@ def dropped(cell: RecurrentCell, inputs: tf.Tensor, states: Sequence[tf.Tensor])
 
 def loop_for(time: int | None, unroll: bool) -> Callable:
     """The loop over `time` steps, None if it isn't known: a function like `sequence.while_loop`."""
-    file = tracing.file()
+    file = tracing.litert()
     if unroll or time == 1 or (time and file and file.full_int8):
         return unrolled_loop
     return litert.loop_in_blocks if file else while_loop
@@ -83,7 +83,7 @@ def run(
         )
         return last, outputs, new_states[own_step:]
 
-    if mask is None or not tracing.file() or not litert.takes_mask(mask) or unroll or own_step:
+    if mask is None or not tracing.litert() or not litert.takes_mask(mask) or unroll or own_step:
         return scan_all(inputs, mask)
     order = {name: options[name] for name in ("go_backwards", "zero_output_for_mask")}
     return litert.scan_unmasked(scan_all, inputs, mask, last_output=last_output, **order)

@@ -1,9 +1,11 @@
-"""What a graph is being traced for: for LiteRT, whose converter and runtime want other loops."""
+"""What a graph is being traced for: a LiteRT file, whose converter and runtime want other loops, or an ONNX file,
+which has operators for whole layers."""
 
 import contextlib
 import contextvars
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,25 @@ class LiteRT:
             )
 
 
+@dataclass(frozen=True)
+class ONNX:
+    """The operators of one file, which its graph knows by their numbers."""
+
+    operators: list[Any] = field(default_factory=list)
+
+    def number_of(self, operator: Any) -> int:
+        if operator not in self.operators:
+            self.operators.append(operator)
+        return self.operators.index(operator)
+
+
 # Of a context, and so of a thread: others go on computing while one exports.
-_tracing_for: contextvars.ContextVar[LiteRT | None] = contextvars.ContextVar("tracing_for", default=None)
+_tracing_for: contextvars.ContextVar[LiteRT | ONNX | None] = contextvars.ContextVar("tracing_for", default=None)
 
 
 @contextlib.contextmanager
-def tracing_for(file: LiteRT) -> Iterator[None]:
-    """What is traced inside has loops made for LiteRT."""
+def tracing_for(file: LiteRT | ONNX) -> Iterator[None]:
+    """What is traced inside is made for this file."""
     token = _tracing_for.set(file)
     try:
         yield
@@ -39,6 +53,13 @@ def tracing_for(file: LiteRT) -> Iterator[None]:
         _tracing_for.reset(token)
 
 
-def file() -> LiteRT | None:
-    """The file that is being traced for; None outside of `tracing_for`."""
-    return _tracing_for.get()
+def litert() -> LiteRT | None:
+    """The LiteRT file that is being traced for, if one is."""
+    file = _tracing_for.get()
+    return file if isinstance(file, LiteRT) else None
+
+
+def onnx() -> ONNX | None:
+    """The ONNX file that is being traced for, if one is."""
+    file = _tracing_for.get()
+    return file if isinstance(file, ONNX) else None
