@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from closeness import assert_close
+from grids import rows_of, slow_unless
 from layer_table import BATCH, FEATURES, MASK, NAMES, TIME, UNITS, random_inputs, random_weights
 
 import keras_rnn
@@ -33,7 +34,7 @@ def masked_model(layer, features=FEATURES, head=1):
     return keras.Model(inputs, keras.layers.Dense(head)(layer(keras.layers.Masking()(inputs))))
 
 
-@every_layer
+@pytest.mark.parametrize("name", rows_of(NAMES, lambda name: name != "LSTM"))
 def test_training_with_a_global_seed_gives_the_same_history(name):
     """Initial weights, dropout, optimiser: the losses of both scripts are the same, epoch by epoch."""
     histories = []
@@ -145,7 +146,10 @@ def test_weight_files_go_both_ways(name, tmp_path):
         assert_close(models[1](INPUTS), models[0](INPUTS))
 
 
-@pytest.mark.parametrize(("name", "masked"), [(name, True) for name in NAMES] + [("LSTM", False)])
+@pytest.mark.parametrize(
+    ("name", "masked"),
+    [*(slow_unless(name == "GRU", name, True) for name in NAMES), slow_unless(False, "LSTM", False)],
+)
 def test_converts_to_litert_with_builtin_operators_for_every_length(name, masked, tmp_path):
     layer = getattr(keras_rnn, name)(UNITS, return_sequences=masked, dropout=0.2, recurrent_dropout=0.1)
     inputs = keras.Input((None, FEATURES))

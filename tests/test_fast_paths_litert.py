@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from closeness import assert_close
+from grids import rows_of
 
 from keras_rnn import GRU, LSTM, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell, fast_paths
 from keras_rnn.fast_paths import LiteRT, fused, litert
@@ -250,7 +251,9 @@ def largest_errors(model, content):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"go_backwards": True, "use_bias": False}, {"return_sequences": True}], ids=["last", "back", "both"]
+    "options",
+    rows_of([{}, {"go_backwards": True, "use_bias": False}, {"return_sequences": True}], lambda options: not options),
+    ids=["last", "back", "both"],
 )
 def test_the_operator_gives_the_models_numbers_at_every_call(options):
     model = lstm_model(**options)
@@ -266,13 +269,14 @@ def test_the_operator_gives_the_models_numbers_at_every_call(options):
     ("settings", "error", "size"),
     [
         ({"optimizations": [tf.lite.Optimize.DEFAULT]}, 0.1, 0.4),
-        (
+        pytest.param(
             {
                 "optimizations": [tf.lite.Optimize.DEFAULT],
                 "target_spec": tf.lite.TargetSpec(supported_types=[tf.float16]),
             },
             0.01,
             0.65,
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["int8", "float16"],

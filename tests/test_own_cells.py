@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from closeness import assert_close
-from grids import grid
+from grids import grid, rows_of
 from layer_table import BATCH, FEATURES, MASK, TIME, UNITS, random_inputs, random_weights
 
 import keras_rnn
@@ -122,7 +122,7 @@ def test_method_given_to_one_cell_is_taken(method):
     assert_close(layer(INPUTS), before / 2)
 
 
-@pytest.mark.parametrize("cell_class", [OwnCall, OwnStep])
+@pytest.mark.parametrize("cell_class", rows_of([OwnCall, OwnStep], lambda cell_class: cell_class is OwnStep))
 def test_own_cell_learns(cell_class):
     layer = layer_with(cell_class(UNITS, dropout=0.3, recurrent_dropout=0.2, seed=1), CELLS[cell_class])
     model = keras.Sequential([keras.Input((TIME, FEATURES)), layer])

@@ -4,6 +4,7 @@ import threading
 
 import keras
 import numpy as np
+import pytest
 from closeness import assert_close
 from layer_table import BATCH, FEATURES, TIME, UNITS, random_inputs
 
@@ -36,6 +37,7 @@ def together(*functions):
         raise errors[0]
 
 
+@pytest.mark.slow
 def test_exports_side_by_side_and_beside_calls(tmp_path):
     """Three of them, one of a model that another thread calls all the while."""
     layers = [keras_rnn.LSTM(UNITS), keras_rnn.GRU(UNITS, return_sequences=True), keras_rnn.SimpleRNN(UNITS)]

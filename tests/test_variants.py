@@ -516,6 +516,7 @@ def test_a_stream_of_all_variants():
     assert_close([found["last"], found["memory"]], [whole["last"], whole["memory"]])
 
 
+@pytest.mark.slow
 def test_files_of_all_variants(tmp_path):
     """SavedModel and LiteRT: whole, padded, step; `export` itself compares what each runtime gives."""
     model = all_variants()
