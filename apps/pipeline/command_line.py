@@ -11,8 +11,6 @@ import math
 import os
 import platform
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -200,6 +198,8 @@ def exit_status(program: str, work: Callable[[], int | None], debug: bool = Fals
         return 0
     except Exception as error:
         if debug:
+            import traceback
+
             traceback.print_exc()
         told = sentence(error)
         print(f"{program}: error: {visible(told or unforeseen(error))}", file=sys.stderr)
@@ -208,6 +208,9 @@ def exit_status(program: str, work: Callable[[], int | None], debug: bool = Fals
 
 def unforeseen(error: Exception) -> str:
     """What to tell the user of an error that isn't foreseen here; its details are in a file afterwards."""
+    import tempfile  # these two take milliseconds, and aren't needed where nothing is wrong
+    import traceback
+
     details = "".join(traceback.format_exception(error))
     report = f"python -m {' '.join(sys.argv)}\n{platform.platform()}, Python {platform.python_version()}\n\n{details}"
     sent = "please send it to the project: this is a fault of ours"

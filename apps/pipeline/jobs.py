@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -145,6 +144,8 @@ def _answer(part: list[Any]) -> tuple[list[Any], Exception | None]:
         for answer in _answers(part):
             found.append(answer)
     except Exception as error:  # to be raised by the process that asked
+        import traceback
+
         error.add_note("in another process:\n" + traceback.format_exc())  # for --debug
         return found, error
     return found, None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.metadata
 import json
 import os
 import platform
@@ -192,6 +191,8 @@ def evaluation_command(app: str, folder: Path, artifact: str, *more: str) -> str
 
 def version(package: str) -> str | None:
     """That of an installed package."""
+    import importlib.metadata  # takes a tenth of the time of a short command
+
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
