@@ -8,7 +8,7 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-# NumPy's OpenBLAS reads this. No command multiplies large matrices with NumPy, and a thread on each core takes as much of
-# the processor to begin as an answer. A program that imports us decides for itself.
+# NumPy's OpenBLAS reads this. No command multiplies large matrices with NumPy, and to begin a thread on each core takes
+# as much of the processor as an answer. A program that imports us decides for itself.
 if getattr(sys, "argv", [""])[0] == "-m" or os.path.basename(sys.argv[0]) == "keras-rnn":
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -75,6 +76,25 @@ def test_the_saved_model_needs_tensorflow_only(app, trained, elsewhere):
         assert answers == [text.decode() for text in found[app.output].numpy()]
     else:
         np.testing.assert_allclose(answers, found[app.output], atol=1e-6)
+
+
+@every_app
+def test_eight_threads_share_a_saved_model(app, trained, load_once):
+    """And get the answers that one gets: TensorFlow runs a signature for many threads side by side."""
+    serve = load_once(str(trained / "1")).signatures["serving_default"]
+    specs = serve.structured_input_signature[1]
+    batches = {name: value for name, value in app.serve.items() if isinstance(value, list)}
+    rows = [{name: [value[n]] for name, value in batches.items()} for n in range(len(next(iter(batches.values()))))]
+    given = [{name: tf.constant((app.serve | row)[name], specs[name].dtype) for name in app.serve} for row in rows]
+    expected = [serve(**each)[app.output].numpy() for each in given]
+
+    def work(_):
+        return [serve(**each)[app.output].numpy() for _ in range(3) for each in given]
+
+    with ThreadPoolExecutor(8) as threads:
+        for found in threads.map(work, range(8)):
+            for one, other in zip(found, expected * 3, strict=True):
+                np.testing.assert_array_equal(one, other)
 
 
 @every_app

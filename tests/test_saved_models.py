@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -232,3 +233,17 @@ def test_a_text_without_a_word_has_no_label():
         "positive",
         None,
     ]
+
+
+def test_eight_threads_share_the_shipped_saved_model(load_once):
+    serve = load_once(str(FOLDER / "1")).signatures["serving_default"]
+    given = [tf.constant([text]) for text in TEXTS[:5]] + [tf.constant(TEXTS[:3])]
+    expected = [serve(text=each)["probability"].numpy() for each in given]
+
+    def work(_):
+        return [serve(text=each)["probability"].numpy() for each in given]
+
+    with ThreadPoolExecutor(8) as threads:
+        for found in threads.map(work, range(8)):
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-6)

@@ -172,5 +172,9 @@ def parse(tagged: str, text: str) -> Sentence:
 
 
 def load(folder: Path | str | None = None) -> Tagger:
-    """The model in a folder, by default the shipped one, ready to `tag`."""
+    """The model in a folder, by default the shipped one, ready to `tag`.
+
+    Threads may share it, and take turns: together they are as fast as one. Those that have a `load()` each run side by
+    side as far as Python lets them; processes do (`--jobs`).
+    """
     return running.opened(NAME, folder, lambda folder: Tagger(folder, publishing.quickest(folder)))

@@ -111,5 +111,9 @@ class Recogniser:
 
 
 def load(folder: Path | str | None = None) -> Recogniser:
-    """The model in a folder, by default the shipped one, ready to `recognise`."""
+    """The model in a folder, by default the shipped one, ready to `recognise`.
+
+    Threads may share it, and take turns: together they are as fast as one. Those that have a `load()` each run side by
+    side as far as Python lets them; processes do (`--jobs`).
+    """
     return running.opened(NAME, folder, lambda folder: Recogniser(folder, publishing.quickest(folder)))

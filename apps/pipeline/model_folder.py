@@ -39,6 +39,11 @@ def read(folder: Path, name: str) -> bytes:
     return content
 
 
+def has_hash(folder: Path, name: str) -> bool:
+    """Whether results.json tells what is in a file of the folder."""
+    return name in publishing.hashes(publishing.read_results(folder))
+
+
 def read_json(folder: Path, name: str, kind: type[Content], what: str) -> Content:
     """The content of a JSON file of the folder as a msgspec.Struct; what: the file is to be, for the sentence."""
     return json_files.decoded(read(folder, name), kind, folder / name, what)

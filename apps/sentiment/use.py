@@ -104,5 +104,9 @@ class Classifier:
 
 
 def load(folder: Path | str | None = None) -> Classifier:
-    """The model in a folder, by default the shipped one, ready to `classify`."""
+    """The model in a folder, by default the shipped one, ready to `classify`.
+
+    Threads may share it, and take turns: together they are as fast as one. Those that have a `load()` each run side by
+    side as far as Python lets them; processes do (`--jobs`).
+    """
     return running.opened(NAME, folder, Classifier)

@@ -111,5 +111,9 @@ class Author:
 
 
 def load(folder: Path | str | None = None) -> Author:
-    """The model in a folder, by default the shipped one, ready to `write`."""
+    """The model in a folder, by default the shipped one, ready to `write`.
+
+    Threads may share it, and take turns: together they are as fast as one. Those that have a `load()` each run side by
+    side as far as Python lets them; processes do (`--jobs`).
+    """
     return running.opened(NAME, folder, Author)

@@ -98,5 +98,9 @@ class Translator:
 
 
 def load(folder: Path | str | None = None) -> Translator:
-    """The model in a folder, by default the shipped one, ready to `reverse`."""
+    """The model in a folder, by default the shipped one, ready to `reverse`.
+
+    Threads may share it, and take turns: together they are as fast as one. Those that have a `load()` each run side by
+    side as far as Python lets them; processes do (`--jobs`).
+    """
     return running.opened(NAME, folder, lambda folder: Translator(folder, publishing.quickest(folder)))
