@@ -2,7 +2,8 @@
 //
 //     node page_driver.mjs ADDRESS < task.json       in a folder with node_modules/playwright-core
 //
-// task.json: {"texts", "pictures", "drawings", "chinese", "prompts", "choices", "pixels": {name: [width, height, dark?]}},
+// task.json: {"texts", "explained", "pictures", "drawings", "chinese", "written", "reversed": {"words", "beam"}, "typed",
+// "screenshots": {path: [width, height, dark?]}},
 // each of which may be left out; see below what is printed of each. CHROMIUM names the browser.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -41,7 +42,7 @@ const idle = (page) => page.waitForFunction(() => document.body.ariaBusy === "fa
 
 try {
   const found = { texts: [], pictures: [], drawings: [], chinese: [], written: [], problems: [], outside: [] };
-  const names = ["digit", "review", "shakespeare", "chinese"];
+  const names = ["digit", "review", "shakespeare", "reversing", "chinese"];
   const { page, problems, outside } = await opened(names);
   found.texts = await page.evaluate(async (texts) => {
     const reader = await panels.review.loaded;
@@ -90,6 +91,17 @@ try {
     }
     return texts;
   }, task.written ?? []);
+  found.reversed = await page.evaluate(async ({ words, beam }) => {
+    const reverser = await panels.reversing.loaded;
+    const all = [];
+    for (const word of words) {
+      const [greedy] = await reverser.reverse(word);
+      const answers = await reverser.reverse(word, beam);
+      const told = answers.map(({ text, logProbability }) => [text, Math.exp(logProbability)]);
+      all.push({ greedy: greedy.text, attention: greedy.attention.map((row) => [...row]), beam: told });
+    }
+    return all;
+  }, task.reversed ?? { words: [], beam: 1 });
   if (task.typed) {
     await page.fill("#review-text", task.typed);
     await idle(page);

@@ -25,6 +25,8 @@ from apps.pipeline.vocabulary import Vocabulary
 from apps.sentiment.use import Classifier
 from apps.shakespeare.sampling import choose, random_number
 from apps.shakespeare.use import Author
+from apps.word_reversal.alphabet import Alphabet
+from apps.word_reversal.use import Translator
 
 MODELS = Path(__file__).parents[1] / "saved_models"
 DRIVER = Path(__file__).with_name("page_driver.mjs")
@@ -40,7 +42,7 @@ def needs(*programs):
 
 
 def run(*command, **options):
-    return subprocess.run([*map(str, command)], capture_output=True, encoding="utf-8", **options)
+    return subprocess.run([*map(str, command)], capture_output=True, encoding="utf-8", timeout=300, **options)
 
 
 # What the command writes
@@ -224,6 +226,13 @@ def pictures():
     return made
 
 
+def random_words():
+    generator = random.Random(4)
+    characters = Alphabet.load(MODELS / "word_reversal").characters
+    return ["".join(generator.choices(characters, k=generator.randint(1, 24))) for _ in range(57)]
+
+
+WORDS = ["stressed", "aaaaaaaaab", "rock-'n'-roll", *random_words()]
 WRITTEN = [
     {"prompt": "ROMEO:", "length": 400, "temperature": 0},
     {"prompt": "", "length": 100, "temperature": 0},
@@ -237,6 +246,7 @@ def answers(served):
     """What page_driver.mjs finds on the page."""
     tools, address = served
     task = {"texts": reviews(), "explained": [TYPED], "pictures": [picture.ravel().tolist() for picture in pictures()]}
+    task |= {"reversed": {"words": WORDS, "beam": 3}}
     task |= {"drawings": [SEVEN, GAMMA], "chinese": chinese_texts(148), "written": WRITTEN, "typed": TYPED}
     environment = os.environ | {"CHROMIUM": shutil.which("chromium")}
     done = run("node", DRIVER, address, cwd=tools, input=json.dumps(task), env=environment)
@@ -316,6 +326,18 @@ def test_the_browser_writes_what_python_writes(answers):
         names = {"topK": "top_k", "topP": "top_p"}
         choice = {names.get(name, name): value for name, value in asked.items() if name not in ("prompt", "length")}
         assert found == author.write(asked["prompt"], asked["length"], **choice).text
+
+
+@in_browser
+def test_the_browser_reverses_words_as_python_does(answers):
+    translator = Translator(MODELS / "word_reversal", "litert_int8")
+    for word, found in zip(WORDS, answers["reversed"], strict=True):
+        expected = translator.reverse(word)
+        assert found["greedy"] == expected.reversed
+        np.testing.assert_allclose(found["attention"], expected.attention, atol=0.02)  # 8 bits round
+        candidates = translator.reverse(word, 3).candidates
+        assert found["beam"][0][0] == candidates[0]["answer"]
+        assert found["beam"][0][1] == pytest.approx(candidates[0]["probability"], abs=0.02)
 
 
 @in_browser

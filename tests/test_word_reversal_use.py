@@ -6,7 +6,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from apps.pipeline.errors import DataError
-from apps.word_reversal.alphabet import END, PADDING, Alphabet
+from apps.word_reversal.alphabet import END, PADDING, START, Alphabet
 from apps.word_reversal.evaluation import answers
 from apps.word_reversal.in_graph import greedy_in_graph, signatures
 from apps.word_reversal.model import build_model
@@ -103,9 +103,8 @@ def test_the_saved_models_other_signatures_are_those_of_litert(folder):
     """In a batch with padding, too."""
     loaded = tf.saved_model.load(str(folder / "1")).signatures
     lite = Interpreter(str(folder / "model.tflite"))
-    assert set(lite.get_signature_list()) == {"encode", "step"} and set(loaded) == {*lite.get_signature_list()} | {
-        "serving_default"
-    }
+    assert set(loaded) == {"encode", "step", "serving_default"}
+    assert set(lite.get_signature_list()) == {"encode", "step", "padded_encode", "padded_step"}
     ids = ALPHABET.ids_in_graph(tf.constant(["ab", "dcéa"]))[0]
     first = loaded["encode"](ids=ids)
     encoded = first.pop("encoded")
@@ -125,6 +124,25 @@ def test_the_saved_models_other_signatures_are_those_of_litert(folder):
             np.testing.assert_allclose(value, row_of_whole, atol=1e-5)
             np.testing.assert_array_equal(value, again[name])
         assert np.exp(found["log_probabilities"]).sum() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_padded_signatures_are_static_and_answer_the_same(folder):
+    lite = Interpreter(str(folder / "model.tflite"))
+    encode, step = (lite.get_signature_runner(f"padded_{name}") for name in ("encode", "step"))
+    size = 1 + ALPHABET.longest_word
+    assert encode.get_input_details()["ids"]["shape_signature"].tolist() == [1, size]
+    assert step.get_input_details()["encoded"]["shape_signature"].tolist()[:2] == [1, size]
+    for word in ("a", "dcéa", "abcdé"[: ALPHABET.longest_word]):
+        ids = np.array([ALPHABET.ids(word)], np.int32)
+        padded = np.concatenate([ids, np.zeros((1, size - ids.shape[1]), np.int32)], axis=1)
+        previous = np.array([START], np.int32)
+        whole = lite.get_signature_runner("step")(
+            ids=ids, previous=previous, **lite.get_signature_runner("encode")(ids=ids)
+        )
+        found = step(ids=padded, previous=previous, **encode(ids=padded))
+        for name, value in whole.items():
+            same = found[name][:, : ids.shape[1]] if name == "attention" else found[name]
+            np.testing.assert_allclose(same, value, atol=1e-5)
 
 
 def test_litert_has_builtin_operators_only(folder):

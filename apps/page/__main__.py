@@ -25,6 +25,7 @@ MODELS = {  # of which app the page has which files; Shakespeare in 32 bits, for
     "mnist_rows": ("labels.json", "litert_int8"),
     "sentiment": ("vocabulary.json", "litert_int8"),
     "shakespeare": ("vocabulary.json", "litert"),
+    "word_reversal": ("vocabulary.json", "litert_int8"),
 }
 WASM = "runtime/wasm/"  # as index.html names it
 

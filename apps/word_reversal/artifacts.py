@@ -9,7 +9,7 @@ import numpy as np
 
 from apps.pipeline import publishing
 from apps.pipeline.typical import Inputs, texts_of
-from apps.word_reversal.alphabet import FIRST_CHARACTER, START, Alphabet
+from apps.word_reversal.alphabet import FIRST_CHARACTER, PADDING, START, Alphabet
 from apps.word_reversal.data import Data
 from apps.word_reversal.model import NAME
 
@@ -49,9 +49,12 @@ def cases_of(
     cases: dict[str, list[dict[str, Any]]] = {name: [] for name in functions}
     for word in words:
         ids = np.array([alphabet.ids(word)] * batch, np.int32)
-        states = {name: value.numpy() for name, value in functions["encode"].function(ids).items()}
-        cases["encode"].append({"ids": ids})
-        cases["step"].append({"previous": [START] * batch, "ids": ids, **states})
+        padding = np.full((batch, 1 + alphabet.longest_word - ids.shape[1]), PADDING, np.int32)
+        for before, read in {"": ids, "padded_": np.concatenate([ids, padding], axis=1)}.items():
+            if f"{before}encode" in functions:
+                states = {name: value.numpy() for name, value in functions["encode"].function(read).items()}
+                cases[f"{before}encode"].append({"ids": read})
+                cases[f"{before}step"].append({"previous": [START] * batch, "ids": read, **states})
     if "serving_default" in functions:
         cases["serving_default"].append({"word": [*words, ""]})
     return cases

@@ -9,7 +9,9 @@ from apps.word_reversal.model import STATES
 
 
 def signatures(model, alphabet: Alphabet, batch: int | None) -> dict[str, Any]:
-    """`encode` and `step` of a trained translator, and for any batch (None) also `serving_default`, word -> answer.
+    """`encode` and `step` of a trained translator; for any batch (None) also `serving_default`, word -> answer; for one
+    batch, as LiteRT has it, also `padded_encode` and `padded_step`: the same with ids padded to the longest word, for
+    runtimes that take static shapes only.
 
     encode   ids int32 (batch, time), padded with 0 -> encoded float32 (batch, time, features), hidden and memory
              (batch, units)
@@ -35,14 +37,18 @@ def signatures(model, alphabet: Alphabet, batch: int | None) -> dict[str, Any]:
         written = greedy_in_graph(step, ids, encode(ids), ~good, alphabet.longest_answer)
         return {"reversed": tf.where(good, alphabet.texts_in_graph(written), "")}
 
-    ids = tf.TensorSpec((batch, None), tf.int32, name="ids")
-    given = [tf.TensorSpec((batch, None, encoder.output["encoded"].shape[-1]), tf.float32, name="encoded")]
-    given += [tf.TensorSpec((batch, encoder.output[name].shape[-1]), tf.float32, name=name) for name in STATES]
-    previous = tf.TensorSpec((batch,), tf.int32, name="previous")
-    result = {"encode": Signature(encode, [ids]), "step": Signature(step, [previous, ids, *given])}
+    def of_length(time: int | None) -> list[Signature]:
+        ids = tf.TensorSpec((batch, time), tf.int32, name="ids")
+        given = [tf.TensorSpec((batch, time, encoder.output["encoded"].shape[-1]), tf.float32, name="encoded")]
+        given += [tf.TensorSpec((batch, encoder.output[name].shape[-1]), tf.float32, name=name) for name in STATES]
+        previous = tf.TensorSpec((batch,), tf.int32, name="previous")
+        return [Signature(encode, [ids]), Signature(step, [previous, ids, *given])]
+
+    result = dict(zip(("encode", "step"), of_length(None), strict=True))
     if batch is None:
-        result["serving_default"] = Signature(serve, [tf.TensorSpec((None,), tf.string, name="word")])
-    return result
+        return result | {"serving_default": Signature(serve, [tf.TensorSpec((None,), tf.string, name="word")])}
+    padded = of_length(1 + alphabet.longest_word)  # the start mark comes first
+    return result | dict(zip(("padded_encode", "padded_step"), padded, strict=True))
 
 
 def greedy_in_graph(step, ids, encoded, finished, longest: int):

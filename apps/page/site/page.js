@@ -2,6 +2,7 @@
 import { chinesePanel } from "./chinese_panel.js";
 import { digitPanel, drawSample, readPicture } from "./digit_panel.js";
 import { element } from "./panel.js";
+import { reversingPanel } from "./reversing_panel.js";
 import { reviewPanel } from "./review_panel.js";
 import { shakespearePanel } from "./shakespeare_panel.js";
 
@@ -15,5 +16,11 @@ element("language").addEventListener("click", () => show(document.documentElemen
 if (navigator.language.startsWith("zh")) show("zh-Hans");
 
 // By these names a program drives the page: `await panels.review.loaded` is its network.
-globalThis.panels = { digit: digitPanel(), review: reviewPanel(), shakespeare: shakespearePanel(), chinese: chinesePanel() };
+globalThis.panels = {
+  digit: digitPanel(),
+  review: reviewPanel(),
+  shakespeare: shakespearePanel(),
+  reversing: reversingPanel(),
+  chinese: chinesePanel(),
+};
 Object.assign(globalThis, { drawSample, readPicture });

@@ -37,7 +37,8 @@ export class Panel {
     this.state.setAttribute("role", "status");
     this.facts = Object.assign(document.createElement("p"), { className: "facts" });
     this.section.append(this.state, this.facts);
-    this.loaded = new Promise((resolve) => (this.resolve = resolve));
+    this.loaded = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+    this.loaded.catch(() => {}); // told by `fail`
     const seen = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       seen.disconnect();
@@ -62,6 +63,7 @@ export class Panel {
       this.resolve(model);
     } catch (error) {
       this.fail(error);
+      this.reject(error);
     }
     setBusy(-1);
   }
