@@ -216,6 +216,20 @@ def test_a_cell_made_from_ours_takes_the_loop(gpu):
     assert cudnn.mode(cell) is None
 
 
+@pytest.mark.parametrize(("layer", "most"), [(SimpleRNN, 7), (LSTM, 7), (GRU, 11)])
+def test_the_weights_are_packed_by_few_operators(layer, most):
+    """However many gates there are."""
+    recurrent = layer(UNITS)
+    recurrent.build((BATCH, TIME, FEATURES))
+    weights = [weight.value for weight in recurrent.weights]
+    graph = tf.function(lambda *weights: cudnn.parameters(cudnn.mode(recurrent.cell), *weights)).get_concrete_function(
+        *weights
+    )
+    given = ("Placeholder", "Const", "Identity", "ReadVariableOp", "NoOp")
+    computing = [op for op in graph.graph.get_operations() if op.type not in given]
+    assert len(computing) <= most, [op.type for op in computing]
+
+
 # Both in one graph.
 
 

@@ -37,22 +37,21 @@ def mode(cell: RecurrentCell) -> str | None:
 def parameters(rnn_mode: str, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
     """Weights in Keras's order -> cuDNN's: all in one vector, each gate's matrix transposed, the biases last.
 
-    cuDNN has two biases and adds both; of its gates, the reset gate comes before the update gate.
+    cuDNN has two biases and adds both; of its gates, the reset gate comes before the update gate. Few operators, each
+    for all gates: a GPU starts a kernel for every one, at every step, and again for its gradient.
     """
     gates = kernel.shape[1] // recurrent_kernel.shape[0]
     if bias is None:
         bias = tf.zeros([2, kernel.shape[1]], kernel.dtype)
     elif bias.shape.rank == 1:
         bias = tf.stack([tf.zeros_like(bias), bias])
-    order = [1, 0, 2] if rnn_mode == "gru" else range(gates)
-    parts = []
-    for matrix in (kernel, recurrent_kernel):
-        columns = tf.split(matrix, gates, axis=1)
-        parts += [tf.reshape(tf.transpose(columns[gate]), [-1]) for gate in order]
-    for row in tf.unstack(bias):
-        columns = tf.split(row, gates)
-        parts += [columns[gate] for gate in order]
-    return tf.concat(parts, axis=0)
+    if rnn_mode == "gru":
+        sizes = kernel.shape[0], recurrent_kernel.shape[0], 2
+        columns = tf.reshape(tf.concat([kernel, recurrent_kernel, bias], 0), [-1, gates, recurrent_kernel.shape[0]])
+        columns = tf.reshape(tf.gather(columns, [1, 0, 2], axis=1), [-1, kernel.shape[1]])
+        kernel, recurrent_kernel, bias = tf.split(columns, sizes)
+    parts = [tf.transpose(kernel), tf.transpose(recurrent_kernel), bias]
+    return tf.concat([tf.reshape(part, [-1]) for part in parts], axis=0)
 
 
 def takes_mask(mask: tf.Tensor) -> tf.Tensor:
@@ -71,12 +70,12 @@ def run(
     go_backwards: bool,
     zero_output_for_mask: bool,
     return_all_outputs: bool,
-    number: int = 0,
+    number: int | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor | None, list[tf.Tensor]]:
     """The whole sequence by cuDNN: inputs `(time, batch, features)`, weights as for `parameters`, a mask that
     `takes_mask`; results as from `sequence.scan`.
 
-    number: the seed of a dropout that isn't there, for who reads the graph.
+    number: for who reads the graph, as the seed of a dropout that isn't there.
     """
     time, batch = tf.unstack(tf.shape(inputs)[:2])
     lengths = tf.fill([batch], time) if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=0)
@@ -90,9 +89,9 @@ def run(
         params=parameters(rnn_mode, **weights),
         sequence_lengths=lengths,
         rnn_mode=rnn_mode,
-        seed=number,
         is_training=True,  # or it has no gradient
         time_major=True,
+        **({} if number is None else {"seed": number}),
     )
     hidden = last_output = hidden[0]
     if mask is not None and go_backwards:
