@@ -26,7 +26,7 @@ def run(*words, module="apps", **environment):
 def test_without_a_word_the_apps_are_listed(capsys):
     programs.main([])
     first = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
-    assert first == [["keras-rnn", name] for name in [*sorted([*APPS, "page"]), "lessons", "export"]]
+    assert first == [["keras-rnn", name] for name in [*sorted([*APPS, "page", "serve"]), "lessons", "export"]]
 
 
 def test_an_app_runs_as_its_own_module_does():

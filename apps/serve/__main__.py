@@ -1,0 +1,60 @@
+"""The command line: python -m apps.serve."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Sequence
+
+from apps.pipeline.command_line import Parser, Version, exit_status, not_negative, positive
+from apps.pipeline.errors import DataError
+from apps.serve.predicting import SERVED, Predictor
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    program = Parser("python -m apps.serve", description="Serve the apps in TensorFlow Serving's REST form, by LiteRT.")
+    add = program.add_argument
+    add("apps", nargs="*", metavar="APP", help=f"of {', '.join(SERVED)}; without one: all")
+    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 is every one (%(default)s)")
+    add("--port", type=positive, default=8501, help="as TensorFlow Serving has it (%(default)s)")
+    add("--workers", type=positive, default=1, help="processes, each with the models (%(default)s)")
+    add("--most-bytes", type=positive, default=2**20, help="of a request (%(default)s)")
+    add("--most-instances", type=positive, default=256, help="in a request (%(default)s)")
+    add("--seconds", type=not_negative, default=10.0, help="that a request may take (%(default)s)")
+    add("--debug", action="store_true", help="show where an error came from")
+    add("--version", action=Version, help="print the version of keras-rnn and exit")
+    return program
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line -> its exit status; see `python -m apps.serve --help`."""
+    flags = parser().parse_args(argv)
+
+    def work() -> None:
+        unknown = [name for name in flags.apps if name not in SERVED]
+        if unknown:
+            raise DataError(f"expected apps of {', '.join(SERVED)}, got {', '.join(unknown)}")
+        missing = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
+        if missing:
+            raise DataError(f"expected the packages of keras-rnn[serve], got no {' and no '.join(missing)}")
+        import uvicorn
+
+        from apps.serve.service import Settings
+
+        chosen = tuple(dict.fromkeys(flags.apps)) or tuple(SERVED)
+        for app in chosen:
+            Predictor(app)  # what is wrong with a model is said here, and once
+        Settings(chosen, flags.most_bytes, flags.most_instances, flags.seconds).tell_workers()
+        print(f"http://{flags.host}:{flags.port}/v1/models/: {', '.join(chosen)} (Ctrl-C ends)", flush=True)
+        where = {"host": flags.host, "port": flags.port, "workers": flags.workers}
+        uvicorn.run(
+            "apps.serve.service:application", factory=True, log_level="warning", timeout_graceful_shutdown=10, **where
+        )
+
+    return exit_status("python -m apps.serve", work, flags.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
