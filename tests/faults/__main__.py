@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
+import itertools
 import json
 import os
 import sys
@@ -15,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import KINDS, SLOW
+from . import KINDS, SLOW, kills
 from .trial import APPS, Trial
 
 BATCH = 25  # tries of one process, which may be ended by a fault
@@ -56,12 +59,16 @@ def batch(kind: str, app: str, seed: int, numbers: range) -> list[str | None]:
 
 
 def campaign(kinds: list[str], apps: list[str], seed: int, tries: int, seconds: float) -> Counter:
-    """Tries every kind on every app in turn, until there were so many of each or the time is over."""
+    """Tries every kind on every app in turn, until there were so many of each, the time is over, or Ctrl-C."""
+    for name in (*(f"apps.{app}.__main__" for app in apps), "ai_edge_litert.interpreter"):
+        importlib.import_module(name)  # once, for all the processes that try
     counts: Counter = Counter()
     end = time.monotonic() + seconds
-    for first in range(0, tries, BATCH):
-        for kind in kinds:
-            for app in apps:
+    with contextlib.suppress(KeyboardInterrupt):
+        for first in range(0, tries, BATCH):
+            for kind, app in itertools.product(kinds, apps):
+                if kind in SLOW and time.monotonic() < end:
+                    kills.trained(app)
                 number, last = first, min(first + BATCH, tries)
                 while number < last and time.monotonic() < end:
                     size = 1 if kind in SLOW else last - number
