@@ -29,11 +29,11 @@ def reason(error: Exception) -> str:
 
 @contextlib.contextmanager
 def full_disk(path: Path) -> Iterator[None]:
-    """TensorFlow's error of a full disk becomes the system's, an OSError."""
+    """TensorFlow's error of a full disk, or of one that takes nothing, becomes the system's, an OSError."""
     try:
         yield
     except tf.errors.OpError as error:
-        for number in (errno.ENOSPC, errno.EDQUOT):
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
             if os.strerror(number) in str(error):
                 raise OSError(number, os.strerror(number), str(path)) from error
         raise

@@ -2,8 +2,10 @@
 
 import errno
 import functools
+import resource
 import subprocess
 import sys
+import tempfile
 import textwrap
 
 import keras
@@ -665,6 +667,25 @@ def test_files_are_replaced_together(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="No space left on device"):  # not as if the model were to blame
             export(small(), folder, inputs=ONE_STEP)
     assert contents(tmp_path) == before and list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("name", ["saved_model", "litert"])
+def test_a_disk_that_takes_no_large_file(name, tmp_path, monkeypatch):
+    """In the output's folder or in TMPDIR: the system's error, which names the file, and nothing is left."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    x = keras.Input((None, FEATURES), name="x")
+    large = keras.Model(x, LSTM(200)(x))  # 0.7 MB
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            export(large, tmp_path / "files", formats=[name], inputs=ONE_STEP)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.errno == errno.EFBIG and caught.value.filename.startswith(str(tmp_path))
+    left = [path for path in contents(tmp_path) if "__autograph_generated_file" not in str(path)]  # TensorFlow's own
+    assert not left and not (tmp_path / "files").exists()
 
 
 def disk_full(*arguments):
