@@ -61,6 +61,7 @@ def place(tmp_path, monkeypatch):
     drawing = Image.new("L", (90, 120), 255)
     ImageDraw.Draw(drawing).line([(20, 20), (70, 20), (40, 100)], 0, 8)
     drawing.save("photo.jpg")
+    (tmp_path / "reviews.txt").write_text("A fine film.\nNever again.\n", encoding="utf-8")
     (tmp_path / "saved_models").symlink_to(ROOT / "saved_models")
     return tmp_path
 
