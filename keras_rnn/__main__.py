@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -19,9 +19,16 @@ from keras_rnn.formats import FORMATS
 DEFAULT = ("saved_model", "litert")
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells what is wrong with the arguments in one sentence, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}; --help tells what there is\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    program = argparse.ArgumentParser("python -m keras_rnn", description=__doc__, allow_abbrev=False)
+    program = Parser("python -m keras_rnn", description=__doc__, allow_abbrev=False)
     verbs = program.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True)
     summary = "write a Keras model for other programs; recurrent layers of keras.layers are replaced by ours"
     verb = verbs.add_parser("export", help=summary, description=summary, allow_abbrev=False)

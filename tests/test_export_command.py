@@ -93,3 +93,11 @@ def test_a_layer_that_can_t_be_replaced_is_named(tmp_path, capsys):
     keras.Model(x, L.RNN([L.LSTMCell(4), L.LSTMCell(3)], name="two_cells")(x)).save(tmp_path / "model.keras")
     status, printed = run(capsys, tmp_path / "model.keras", "--output", tmp_path / "out")
     assert status == 2 and "got two_cells (RNN)" in printed.err and "--formats saved_model" in printed.err
+
+
+@pytest.mark.parametrize("words", [["fly"], ["export"], ["export", "model.keras", "--colour"]], ids=" ".join)
+def test_wrong_arguments_are_one_sentence(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert stop.value.code == 2 and line.startswith("python -m keras_rnn") and "error: " in line
