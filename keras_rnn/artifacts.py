@@ -34,6 +34,17 @@ class Signature(NamedTuple):
         """The function as a graph."""
         return tf.function(self.function, autograph=False).get_concrete_function(**{s.name: s for s in self.specs})
 
+    def traced(self) -> Traced:
+        """Itself, as a graph already."""
+        return Traced(self.trace(), self.specs)
+
+
+class Traced(Signature):
+    """A signature whose function is a graph, for all files but LiteRT's, which have loops of their own."""
+
+    def trace(self):
+        return self.function
+
 
 def saved_model(signatures: Mapping[str, Signature], resources: Sequence[Any], folder: Path) -> None:
     """Writes a SavedModel; an existing `folder` is replaced.

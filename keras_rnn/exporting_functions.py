@@ -44,13 +44,14 @@ def export_functions(
     for name in functions:
         if not cases.get(name):
             raise ExportError(f"{name} expected inputs in cases= to check its files with, got none.")
-    proofs = {name: cases_of(name, function, cases[name]) for name, function in functions.items()}
+    graphs = {name: function.traced() for name, function in functions.items()}
+    proofs = {name: cases_of(name, graph, cases[name]) for name, graph in graphs.items()}
     samples = {name: [case.inputs for case in each] for name, each in proofs.items()}
     folder, written = Path(folder), {}
     with placed_in(folder) as beside, Sources() as sources:
         for name in formats:
-            path = beside / FORMATS[name].file
-            exported = write(name, path, functions, resources, proofs, sources, blame=blame, samples=samples)
+            path, mine = beside / FORMATS[name].file, functions if FORMATS[name].weights else graphs
+            exported = write(name, path, mine, resources, proofs, sources, blame=blame, samples=samples)
             written[name] = replace(exported, path=folder / path.name)
     return written
 
