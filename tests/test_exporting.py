@@ -15,6 +15,7 @@ import tensorflow as tf
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 from closeness import assert_close
+from grids import slow_unless
 from layer_table import VARIANTS
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -146,6 +147,7 @@ def test_the_table(layer, tmp_path):
             agree({name: value[row : row + 1] for name, value in expected.items()}, litert, {"ids": ids[row : row + 1]})
 
 
+@pytest.mark.slow
 def test_the_static_table(tmp_path):
     """For CompiledModel: every layer, both directions, a mask, last and sequence, at a fixed length."""
     ids = keras.Input((6,), dtype="int32", name="ids")
@@ -540,6 +542,7 @@ def hierarchical(*sentences):
     return keras.Model(ids, {"answer": LSTM(UNITS)(keras.layers.TimeDistributed(reader, name="per_sentence")(ids))})
 
 
+@pytest.mark.slow
 def test_time_distributed_over_unknown_time(tmp_path):
     """In a graph, Keras's runs as many steps as the batch has rows: with one row, and one step, it would seem right."""
     with pytest.raises(ExportError) as caught:
@@ -582,7 +585,11 @@ def test_a_file_with_other_weights(name, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("runtime", "name"), [("saved_model", "step"), ("litert", "step"), ("compiled", "step"), ("compiled", "padded")]
+    ("runtime", "name"),
+    [
+        slow_unless(runtime == "saved_model" or name == "padded", runtime, name)
+        for runtime, name in (("saved_model", "step"), ("litert", "step"), ("compiled", "step"), ("compiled", "padded"))
+    ],
 )
 def test_a_runtime_with_other_answers(runtime, name, monkeypatch, tmp_path):
     """One signature, on one runtime, in the second call."""

@@ -31,16 +31,23 @@ OPTIONS = [
     {"zero_output_for_mask": True},
     {"zero_output_for_mask": True, "return_all_outputs": False, "go_backwards": True},
 ]
+QUICK = [
+    ("SimpleRNN", "unknown shapes", True),
+    ("relu", "blocks", False),
+    ("LSTM", "blocks", True),
+    ("LSTM", "unknown shapes", False),
+    ("GRU", "unknown shapes", True),
+]
 WHOLE_OR_MASKED = {False: "whole", True: "masked"}
 every_cell_way_and_mask = pytest.mark.parametrize(
     ("cell", "way", "masked"),
-    [  # quick: each way with one kind of mask
+    [  # quick: each cell and each way with one kind of mask
         pytest.param(
             CELLS[name],
             way,
             masked,
             id=f"{name}-{way}-{WHOLE_OR_MASKED[masked]}",
-            marks=[] if masked == (way == "blocks") and "without" not in name else pytest.mark.slow,
+            marks=[] if (name, way, masked) in QUICK else pytest.mark.slow,
         )
         for name, way, masked in itertools.product(CELLS, ("blocks", "unknown shapes"), WHOLE_OR_MASKED)
     ],

@@ -96,6 +96,7 @@ def test_it_reaches_the_known_answer_and_draws(tmp_path, capsys, monkeypatch):
         assert picture.format == "PNG" and picture.width > 1000
 
 
+@pytest.mark.slow
 def test_who_has_not_learned_misses(capsys, monkeypatch):
     monkeypatch.setattr(lesson, "STEPS", 16)
     assert lesson.main([]) == 1

@@ -94,6 +94,7 @@ TAUGHT = [
 ]
 
 
+@pytest.mark.slow
 def test_with_a_good_lstm_it_reaches_the_known_answer_and_draws(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(lesson, "train", lambda *_: TAUGHT)
     assert lesson.main(["--plot", str(tmp_path / "plot.png")]) == 0

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from grids import grid
 
 from whole_files import alone_in, heal, newest, placed_in, read_whole, reading, whole, write_whole
 from whole_files import exchange as exchanging
@@ -97,8 +98,7 @@ def writer(folder, fault, step):
     return subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("fault", ["kill", "once", "full disk", "lost mount"])
-@pytest.mark.parametrize("existing", [False, True])
+@pytest.mark.parametrize(("fault", "existing"), grid(["kill", "once", "full disk", "lost mount"], [True, False]))
 def test_a_writer_that_fails_at_any_step(existing, fault, tmp_path):
     """Its folder is all old or all new for our readers; the next writer heals it; what else is there survives."""
     steps = int(writer(tmp_path / "whole" / "models", fault, 10**6).stdout) if not existing else None
