@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from .placing import KILLER
-from .trial import ROOT, Trial, contents, expect_clean
+from .trial import ROOT, Done, Trial, contents, expect_clean
 
 COMMAND = (
     KILLER
@@ -54,7 +54,7 @@ def finished(process: subprocess.Popen) -> tuple[int, str]:
 
 
 @functools.cache
-def trained(app: str) -> tuple[Path, list[Path], Path, str, int, int]:
+def trained(app: str) -> tuple[Path, list[Path], str, int, int]:
     """The data, a model that has learnt from them, what it answers, and how many changes train and export make."""
     sys.path.insert(0, str(ROOT / "tests"))
     from app_table import APPS
@@ -72,7 +72,14 @@ def trained(app: str) -> tuple[Path, list[Path], Path, str, int, int]:
         out, err = process.communicate()
         assert process.returncode == 0, err[-2000:]
         counts.append(int(out.split()[-1]))
-    return folder / "model", data, folder, trial.ask(folder / "model").out, *counts
+    return folder / "model", data, ask(trial, folder / "model", data).out, *counts
+
+
+def ask(trial: Trial, model: Path, data: list[Path]) -> Done:
+    """The app's verb with a question about its small data."""
+    from app_table import APPS
+
+    return trial.run(APPS[trial.app].verb, "--model", model, *APPS[trial.app].ask(data))
 
 
 def train(data: list[Path], output: Path, *more: str) -> list[object]:
@@ -91,36 +98,36 @@ def kill(trial: Trial, watched: Path, words: list[object], changes: int) -> int:
 
 def killed_train(trial: Trial) -> None:
     """Readers get an answer or a sentence, and --resume ends where a run without the kill ends."""
-    _, data, _, answer, changes, _ = trained(trial.app)
+    _, data, answer, changes, _ = trained(trial.app)
     folder = trial.folder / "model"
     status = kill(trial, folder, train(data, folder), changes)
-    asked = trial.ask(folder)
+    asked = ask(trial, folder, data)
     expect_clean(asked)
     assert asked.status == 2 or asked.out == answer
     if status != 0:
         assert finished(start(trial, folder, train(data, folder, "--resume")))[0] == 0
-    assert trial.ask(folder).out == answer and not list(folder.rglob("*.partial*"))
+    assert ask(trial, folder, data).out == answer and not list(folder.rglob("*.partial*"))
 
 
 def killed_export(trial: Trial) -> None:
     """Over another model: readers get all of it or all of the new one; the next export finishes."""
-    model, _, _, answer, _, changes = trained(trial.app)
+    model, data, answer, _, changes = trained(trial.app)
     folder = trial.folder / "exported"
     shutil.copytree(model, folder)
     export = ["export", model / "model.keras", "--output", folder]
     kept = contents(folder / "training")
     kill(trial, folder, export, changes)
-    asked = trial.ask(folder)
+    asked = ask(trial, folder, data)
     assert asked.status == 0 and asked.out == answer, asked
     assert contents(folder / "training") == kept
     if trial.generator.random() < 0.2:
         assert finished(start(trial, folder, export))[0] == 0
-        assert trial.ask(folder).out == answer and not list(folder.rglob("*.partial*"))
+        assert ask(trial, folder, data).out == answer and not list(folder.rglob("*.partial*"))
 
 
 def export_without_room(trial: Trial) -> None:
     """No file may have more than so many bytes: one sentence, and the old model is there."""
-    model, _, _, answer, *_ = trained(trial.app)
+    model, data, answer, *_ = trained(trial.app)
     folder = trial.folder / "exported"
     shutil.copytree(model, folder)
     largest = max(path.stat().st_size for path in folder.rglob("*") if path.is_file() and "training" not in path.parts)
@@ -128,7 +135,7 @@ def export_without_room(trial: Trial) -> None:
     limit = int(trial.generator.integers(1, largest))
     status, err = finished(start(trial, folder, ["export", model / "model.keras", "--output", folder], limit=limit))
     assert status == 2, err[-500:]
-    assert contents(folder) == before and trial.ask(folder).out == answer
+    assert contents(folder) == before and ask(trial, folder, data).out == answer
 
 
 KILLS = {
