@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from app_table import APPS, CLASSES, drawing, reviews, sentence
 
-from apps import sentiment
+from apps import sentiment, word_reversal
 from apps.pipeline import jobs
+from apps.pipeline.errors import DataError
 from apps.pipeline.jobs import Work
+from whole_files import placed_in
 
 SHIPPED = Path(__file__).parents[1] / "saved_models"
 MANY = [name for name in APPS if name != "shakespeare"]  # a text grows from one prompt
@@ -89,6 +91,19 @@ def test_an_error_comes_where_it_would_in_one_process(tmp_path, capfd):
         assert run("sentiment", capfd, *words, 2) == run("sentiment", capfd, *words, 1)
     words = ("classify", "--file", tmp_path / "absent.txt", "--jobs")
     assert run("sentiment", capfd, *words, 2) == run("sentiment", capfd, *words, 1)
+
+
+def test_all_processes_answer_by_the_same_model(tmp_path, monkeypatch):
+    """If another one takes its place before they have opened it, that is said."""
+    shutil.copytree(SHIPPED / "word_reversal", tmp_path / "model", ignore=shutil.ignore_patterns("1"))
+    work = Work(word_reversal.load, tmp_path / "model", "reverse_all", {}, 1)
+    assert [answer.reversed for answer in jobs.answers(work, ["live"], 2)] == ["evil"]
+    before = jobs._model_in(tmp_path / "model")
+    with placed_in(tmp_path / "model") as beside:
+        shutil.copy(SHIPPED / "word_reversal" / "vocabulary.json", beside)
+    monkeypatch.setattr(jobs, "_model_in", lambda folder: before)
+    with pytest.raises(DataError, match="to stay the same while processes open it, got another one meanwhile"):
+        list(jobs.answers(work, ["live"], 2))
 
 
 def test_what_waits_is_bounded():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.pipeline.errors import DataError
+from whole_files.reading import identity, is_as, newest
 
 AT_ONCE, CHARACTERS = 64, 2**14  # inputs, and characters of texts, that a process is given at once
 AHEAD = 3  # of these for each process are waiting or answered and not yet told: memory is bounded
@@ -79,7 +80,7 @@ def side_by_side(work: Work, inputs: Iterable[Any], jobs: int) -> Iterator[Any]:
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    processes = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (work,))
+    processes = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (work, _model_in(work.folder)))
     waiting: deque = deque()
     parts, trouble = in_parts(inputs), None
     try:
@@ -122,15 +123,24 @@ def in_parts(inputs: Iterable[Any]) -> Iterator[list[Any]]:
         yield part
 
 
+def _model_in(folder: Path) -> tuple | None:
+    """Which model is there; None: loading it will tell what is wrong."""
+    try:
+        return identity(newest(folder))
+    except OSError:
+        return None
+
+
 _work: Work | None = None  # in a process that answers: what it does, and, once it has loaded the model, how
+_model: tuple | None = None  # which all processes are to load
 _answers: Callable[[Iterable[Any]], Iterator[Any]] | None = None
 
 
-def _begin(work: Work) -> None:
+def _begin(work: Work, model: tuple | None) -> None:
     import signal
 
-    global _work
-    _work = work
+    global _work, _model
+    _work, _model = work, model
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them; the first process ends the others
 
 
@@ -141,6 +151,11 @@ def _answer(part: list[Any]) -> tuple[list[Any], Exception | None]:
     try:
         if _answers is None:
             _answers = _work.begin()
+            if _model is not None and not is_as(_model, _work.folder):
+                raise DataError(
+                    f"expected the model in {_work.folder} to stay the same while processes open it, got another "
+                    "one meanwhile: ask again"
+                )
         for answer in _answers(part):
             found.append(answer)
     except Exception as error:  # to be raised by the process that asked
