@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,10 +11,16 @@ import tensorflow as tf
 from apps.mnist_rows.data import LabelledPictures
 from apps.mnist_rows.distortion import Distortion, distort
 from apps.mnist_rows.pictures import SIZE
+from apps.mnist_rows.refusal import HIDDEN, LAYERS, Refusal
+from apps.mnist_rows.strange import strange_pictures
 from apps.pipeline import training
 from apps.pipeline.batches import Batches, grouped_by_length, times_over
 from apps.pipeline.runs import Run
 
+STRANGE = 10_000  # pictures of what isn't to be answered, and twice as many of what is, by which refusing is learned
+REFUSED = 0.0065  # of the validation pictures: where refusing begins
+MEASURED = 2_000  # strange pictures that say how many are accepted
+FAMILIAR = Distortion(shift=0.5, turn=10.0, scaling=0.05, shear=0.1, waves=0.5)  # still a picture of its class
 SMALLEST_EPOCH = 100  # batches: an epoch repeats fewer pictures, or it would be too short to judge
 
 
@@ -47,3 +55,40 @@ def learn_pictures(
     result = f"validation accuracy {fitted.kept['val_accuracy']:.2%}"
     run.finished("labels", fitted.seconds, len(fitted.history), result)
     return fitted
+
+
+def learn_refusal(
+    answers: Callable[[np.ndarray], np.ndarray], data: LabelledPictures, validation: LabelledPictures, seed: int
+) -> Refusal:
+    """A network that tells pictures of the classes from others, and the score that divides them on `validation`.
+
+    answers: pictures float32 (pictures, 28, 28) -> probabilities (pictures, classes) of the model that it stands by.
+    """
+    generator = np.random.default_rng([seed, 2])
+    chosen = generator.integers(0, len(data), (2, STRANGE))
+    plain, varied = data.pictures[chosen].astype(np.float32) / 255
+    strange = strange_pictures(STRANGE + MEASURED, data.pictures, data.names, data.box(), seed)
+    strange, measured = strange[:-MEASURED], strange[-MEASURED:]
+    pictures = np.concatenate([plain, distort(varied, FAMILIAR, generator), strange])
+    weights = fitted_refusal(pictures, np.repeat([0.0, 0.0, 1.0], [STRANGE, STRANGE, len(strange)]), seed)
+    own = validation.pictures.astype(np.float32) / 255
+    if len(own) < 1000:  # few: one of them would decide
+        own = distort(np.tile(own, (-(-1000 // len(own)), 1, 1)), FAMILIAR, generator)
+    refusal = Refusal(weights, 0.0)
+    threshold = float(np.quantile(refusal.scores(own, answers(own)), 1.0 - REFUSED))
+    accepted = float(np.mean(refusal.scores(measured, answers(measured)) <= threshold)) if len(measured) else 0.0
+    about = {"refused of validation": REFUSED, "accepted of strange": round(accepted, 4), "strange": len(measured)}
+    return Refusal(weights, round(threshold, 4), about)
+
+
+def fitted_refusal(pictures: np.ndarray, strange: np.ndarray, seed: int) -> list[np.ndarray]:
+    """The weights of the network of `refusal`, trained on pictures, of which 1 in `strange` marks the others."""
+    keras.utils.set_random_seed(seed)
+    layers: list[keras.Layer] = [keras.Input((SIZE, SIZE, 1))]
+    layers += [keras.layers.Conv2D(channels, side, strides=2, activation="relu") for side, channels in LAYERS]
+    layers += [keras.layers.Flatten(), keras.layers.Dropout(0.3), keras.layers.Dense(HIDDEN, activation="relu")]
+    network = keras.Sequential([*layers, keras.layers.Dense(1)])
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, 8 * -(-len(pictures) // 128))
+    network.compile(keras.optimizers.Adam(rate), keras.losses.BinaryCrossentropy(from_logits=True))
+    network.fit(pictures[..., None], strange, batch_size=128, epochs=8, verbose=0)
+    return [np.array(weight) for weight in network.get_weights()]

@@ -155,7 +155,12 @@ def _one(strength: np.ndarray, mask: np.ndarray, box: int) -> np.ndarray:
     sure = mask & (ink > 0.2) if (mask & (ink > 0.2)).any() else mask
     rows, columns = np.flatnonzero(sure.any(axis=1)), np.flatnonzero(sure.any(axis=0))
     inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _centred(_scaled(ink[inside].astype(np.float32), box))
+    return as_read(ink[inside].astype(np.float32), box)
+
+
+def as_read(ink: np.ndarray, box: int = BOX) -> np.ndarray:
+    """A character that fills its picture, float32 (rows, columns) up to 1, as the network reads it."""
+    return _centred(_scaled(ink, box))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,93 @@
+"""Is there anything in a picture that the classes know? A small convolutional network beside the one that reads rows,
+with weights in refusal.json, run in NumPy.
+
+It learned from training pictures and from drawings of other things (`strange`); validation pictures chose the score from
+which on nothing is answered.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.mnist_rows.pictures import SIZE
+from apps.pipeline import json_files, model_folder
+
+FILE = "refusal.json"
+LAYERS = ((5, 12), (3, 24))  # of each convolution the side of its window and its channels; each moves by 2
+HIDDEN = 48
+DOUBT = 6.0  # how much the log of the highest probability counts beside the log-odds of the small network
+LEAST_PROBABLE = 0.5  # where a folder has no such file: answers that are less probable are none
+
+Weights = list[np.ndarray]  # kernel (rows, columns, in, out) and bias of each convolution, then of the dense layers
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """The small network, and the score from which on a picture is refused.
+
+    about: how it came about: figures and the command.
+    """
+
+    weights: Weights
+    threshold: float
+    about: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def refuses(self, image: np.ndarray, probabilities: np.ndarray) -> bool:
+        """Is what the network reads, (28, 28), nothing that its classes, with these probabilities, know?"""
+        return bool(self.scores(image[None], probabilities[None])[0] > self.threshold)
+
+    def scores(self, images: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """How strange pictures, float (pictures, 28, 28), are, given the probabilities of their classes, (pictures,
+        classes): float (pictures,)."""
+        return log_odds(self.weights, images) - DOUBT * np.log(np.maximum(probabilities.max(axis=1), 1e-6))
+
+    def save(self, folder: Path) -> None:
+        rounded = [np.round(weight.astype(float), 4).tolist() for weight in self.weights]
+        content = {"threshold": self.threshold, "doubt": DOUBT, "about": self.about, "weights": rounded}
+        (folder / FILE).write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Refusal | None:
+        """What `save` wrote; None if the folder has none. DataError if it is damaged."""
+        from msgspec import Struct
+
+        class Content(Struct):
+            threshold: float
+            about: dict[str, Any]
+            weights: list[Any]
+
+        if not (folder / FILE).exists():
+            return None
+        what = "weights of a network that refuses"
+        content = model_folder.read_json(folder, FILE, Content, what)
+        try:
+            weights = [np.array(weight, np.float32) for weight in content.weights]
+            log_odds(weights, np.zeros((1, SIZE, SIZE), np.float32))
+        except (ValueError, TypeError, IndexError) as error:
+            raise json_files.damaged(folder / FILE, what, f"weights of other shapes: {error}") from None
+        return cls(weights, content.threshold, content.about)
+
+
+def log_odds(weights: Weights, images: np.ndarray) -> np.ndarray:
+    """Of pictures, float (pictures, 28, 28), being none of what was trained on, float (pictures,)."""
+    values = images.astype(np.float32)[..., None]
+    for kernel, bias in zip(weights[0:4:2], weights[1:4:2], strict=True):
+        windows = np.lib.stride_tricks.sliding_window_view(values, kernel.shape[:2], axis=(1, 2))[:, ::2, ::2]
+        values = np.maximum(np.einsum("pxyirc,rcio->pxyo", windows, kernel, optimize=True) + bias, 0.0)
+    hidden = np.maximum(values.reshape(len(values), -1) @ weights[4] + weights[5], 0.0)
+    found = hidden @ weights[6] + weights[7]
+    if found.shape[1:] != (1,):
+        raise ValueError(f"expected one number a picture, got {found.shape}")
+    return found[:, 0]
+
+
+def known(refusal: Refusal | None, image: np.ndarray, probabilities: np.ndarray) -> bool:
+    """Is what the network reads one of its classes, which have these probabilities? None: by them alone."""
+    if refusal is None:
+        return bool(probabilities.max() >= LEAST_PROBABLE)
+    return not refusal.refuses(image, probabilities)
