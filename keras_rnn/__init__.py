@@ -1,6 +1,9 @@
 """Recurrent layers written from scratch, drop-in replacements for those of Keras on TensorFlow, and their export."""
 
-import keras
+import native_logs
+
+with native_logs.filtered():  # TensorFlow tells of what it finds while it is imported
+    import keras
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+import native_logs
 from keras_rnn import model_files, usage
 from keras_rnn.exporting import Exported, ExportError, export
 from keras_rnn.formats import FORMATS
@@ -143,6 +144,8 @@ def run_export(flags: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line -> its exit status: 0, or 2 and one sentence."""
     flags = parser().parse_args(argv)
+    if argv is None:  # a process of its own
+        native_logs.filter_until_the_end()
     try:
         run_export(flags)
     except (ExportError, OSError) as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 
+import native_logs
 from keras_rnn import agreement
 from keras_rnn.agreement import Case
 from keras_rnn.artifacts import Signature
@@ -22,6 +23,7 @@ from keras_rnn.samples import checked, random_inputs
 from whole_files import placed_in
 
 
+@native_logs.filtered()
 def export(
     model: keras.Model,
     folder: str | Path,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+import native_logs
 from keras_rnn.agreement import Case
 from keras_rnn.artifacts import Signature
 from keras_rnn.failures import ExportError, reason
@@ -20,6 +21,7 @@ from whole_files import placed_in
 OF_FUNCTIONS = tuple(name for name in FORMATS if name != "onnx")  # whose file has one signature
 
 
+@native_logs.filtered()
 def export_functions(
     functions: Mapping[str, Signature],
     folder: str | Path,

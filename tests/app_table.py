@@ -251,7 +251,12 @@ ROWS = [
         verb="recognise",
         write_data=write_drawings,
         recipe={"units": 8, "epochs": 2, "batch_size": 50, "learning_rate": 0.03, "distortion": LITTLE},
-        patches={"learning.SMALLEST_EPOCH": 25, "artifacts.TYPICAL": 3},
+        patches={
+            "learning.SMALLEST_EPOCH": 25,
+            "artifacts.TYPICAL": 3,
+            "learning.STRANGE": 800,
+            "learning.MEASURED": 20,
+        },
         metric="accuracy",
         learned=lambda accuracy: accuracy >= 0.95,
         question=lambda data: str(data[0] / "eins" / "3.png"),

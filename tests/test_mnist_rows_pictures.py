@@ -225,7 +225,7 @@ NOTHING = {
 
 @pytest.mark.parametrize("kind", NOTHING)
 def test_nothing_in_the_picture(kind):
-    expected = "a: expected a picture of a character, got nothing that stands out from the background"
+    expected = "a: no digit found, nothing stands out from the background"
     assert fails(NOTHING[kind]) == expected
 
 

@@ -17,6 +17,7 @@ from apps.mnist_rows.evaluation import evaluate
 from apps.mnist_rows.model import NAME, QUICK, Recipe, build_model
 from apps.mnist_rows.pictures import SIZE, Labels
 from apps.mnist_rows.plots import MOST_PLOTTED, Belief, plot_beliefs, plot_confusion
+from apps.mnist_rows.refusal import Refusal
 from apps.mnist_rows.use import Answer, Picture, load
 from apps.pipeline import command_line, jobs, publishing
 from apps.pipeline.errors import DataError
@@ -29,12 +30,13 @@ WORTH = 100  # pictures that pay for a second process
 
 def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
-    from apps.mnist_rows.learning import learn_pictures
+    own = load_data(data, recipe.seed) if data else None  # before TensorFlow speaks, in case it is refused
+    from apps.mnist_rows.learning import answers_of, learn_pictures, learn_refusal
     from apps.pipeline import training
     from apps.pipeline.runs import Run
 
     training.set_up(recipe.seed)
-    labelled, validation, test = load_data(data, recipe.seed)
+    labelled, validation, test = own or load_data(data, recipe.seed)
     print(f"{len(labelled):,} pictures, {len(validation):,} to validate, {len(test):,} to test", flush=True)
     run = Run(NAME, recipe, labelled.fingerprint(), output, resume, data is not None)
     model = build_model(len(labelled.names), recipe.units, recipe.dropout)
@@ -42,8 +44,29 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     typical = artifacts.typical_of(labelled)
     run.keep(model, fitted, "accuracy", "MNIST rows", typical)
     labels = Labels(labelled.names, labelled.box())
-    artifacts.write(model, labels, output, run.about(artifacts.PACKAGES, mnist.LICENCE), typical)
+    refusal = learn_refusal(answers_of(model), labelled, validation, recipe.seed)
+    print(f"what isn't answered: {refusal.in_words()}", flush=True)
+    artifacts.write(model, labels, output, run.about(artifacts.PACKAGES, mnist.LICENCE), typical, refusal)
     run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, test))
+
+
+def write_refusal(folder: Path, data: Path | None, command: str) -> None:
+    """Learns what the model in a folder isn't to answer, and writes that there."""
+    from apps.mnist_rows.learning import learn_refusal
+
+    recogniser = load(folder)
+    seed = publishing.read_results(folder).get("training", {}).get("recipe", {}).get("seed", Recipe.seed)
+    labelled, validation, test = load_data(data, seed)
+    if labelled.names != recogniser.labels.names:
+        raise DataError(f"expected pictures of {', '.join(recogniser.labels.names)}, got {', '.join(labelled.names)}")
+
+    def answers(pictures: np.ndarray) -> np.ndarray:
+        return np.stack([recogniser.probabilities(picture) for picture in pictures])
+
+    refusal = learn_refusal(answers, labelled, validation, seed)
+    refusal = refusal.measured(test.pictures.astype(np.float32) / 255, answers, command)
+    artifacts.write_refusal(refusal, folder)
+    print(f"{folder}: {refusal.in_words()}")
 
 
 def print_answer(answer: Answer) -> None:
@@ -107,6 +130,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.evaluate.add_argument(
         "--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix and the worst mistakes"
     )
+    refusing = commands.verb(
+        "refusal", "learn which pictures a trained model isn't to answer, and write that beside it"
+    )
+    refusing.add_argument("--data", type=Path, metavar="PATH", help="what it was trained on, in place of MNIST")
     verb = commands.verb("recognise", "say which digit is in a picture")
     verb.add_argument(
         "files", nargs="*", metavar="IMAGE", help="PNG, JPEG, WebP, GIF, TIFF, ...; without one: standard input"
@@ -135,9 +162,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run_export(flags: argparse.Namespace) -> None:
         model, labels, how, typical = artifacts.load_trained(flags.trained)
+        refusal = Refusal.load(flags.trained.parent)
         if flags.data or typical is None:
             typical = artifacts.typical_of(load_data(flags.data, Recipe.seed)[0])
-        commands.exported(flags, lambda: artifacts.write(model, labels, flags.output, how, typical))
+        commands.exported(flags, lambda: artifacts.write(model, labels, flags.output, how, typical, refusal))
 
     def run_recognise(flags: argparse.Namespace) -> None:
         sources, problems, drawn = sources_of(flags.files), [], []
@@ -161,7 +189,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if problems:
             raise DataError(visible("; ".join(problems)))
 
-    verbs = {"train": run_train, "evaluate": run_evaluate, "export": run_export, "recognise": run_recognise}
+    def run_refusal(flags: argparse.Namespace) -> None:
+        command_line.need("keras")
+        write_refusal(flags.model, flags.data, publishing.command())
+
+    verbs = {
+        "train": run_train,
+        "refusal": run_refusal,
+        "evaluate": run_evaluate,
+        "export": run_export,
+        "recognise": run_recognise,
+    }
     return commands.run({**verbs, None: lambda _: demonstrate()}, argv)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from apps.mnist_rows.data import LabelledPictures
 from apps.mnist_rows.model import NAME
 from apps.mnist_rows.pictures import Labels
+from apps.mnist_rows.refusal import Refusal
 from apps.pipeline import publishing
 from apps.pipeline.publishing import FILES
 from apps.pipeline.typical import Inputs
@@ -19,10 +20,11 @@ TYPICAL = 100  # training pictures by which an int8 file finds the ranges of its
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")  # that figures may depend on
 
 
-def write(model, labels: Labels, output: Path, how: dict[str, Any], typical: Inputs) -> None:
+def write(model, labels: Labels, output: Path, how: dict[str, Any], typical: Inputs, refusal: Refusal | None) -> None:
     """A trained model -> SavedModel, LiteRT files, labels, results without figures yet, and model card.
 
-    typical: what `typical_of` gives; it calibrates the fully quantised file.
+    typical: what `typical_of` gives; it calibrates the fully quantised file. refusal: what tells other pictures from
+    those of the classes.
     """
     import keras
 
@@ -32,7 +34,20 @@ def write(model, labels: Labels, output: Path, how: dict[str, Any], typical: Inp
     inputs = [{"image": picture[None].astype(np.float32) / 255} for picture in typical["pictures"]]
     with publishing.new_folder(output, NAME, how) as folder:
         labels.save(folder)
+        if refusal is not None:
+            refusal.save(folder)
         keras_rnn.export(classifier, folder, formats=ARTIFACTS, inputs=inputs)
+
+
+def write_refusal(refusal: Refusal, folder: Path) -> None:
+    """Puts it into a model's folder, with its hash in results.json."""
+    from whole_files import placed_in
+
+    results = publishing.read_results(folder)
+    with placed_in(folder) as beside:
+        refusal.save(beside)
+        listed = results.get("files", {}) | publishing.list_files(beside)
+        publishing.write_results(beside, results | {"files": listed})
 
 
 def typical_of(data: LabelledPictures) -> Inputs:

@@ -81,6 +81,11 @@ def learn_refusal(
     return Refusal(weights, round(threshold, 4), about)
 
 
+def answers_of(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """What a trained network says of pictures, as `learn_refusal` wants it."""
+    return lambda pictures: np.array(keras.ops.softmax(model.predict(pictures, batch_size=250, verbose=0)))
+
+
 def fitted_refusal(pictures: np.ndarray, strange: np.ndarray, seed: int) -> list[np.ndarray]:
     """The weights of the network of `refusal`, trained on pictures, of which 1 in `strange` marks the others."""
     keras.utils.set_random_seed(seed)

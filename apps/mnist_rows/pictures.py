@@ -39,6 +39,10 @@ WORKING_SIDE = 400  # pixels: pictures larger than a square of this side are red
 THINNEST, USUAL = 1.3, 1.9  # pixels of MNIST's strokes, by `_stroke`: 5 % of all are thinner, half of all
 
 
+class NothingThere(DataError):
+    """There is nothing on the paper."""
+
+
 def read_picture(source: Path | BinaryIO, name: str) -> Image.Image:
     """A picture, upright, with at most about four times the pixels of a square of WORKING_SIDE.
 
@@ -128,7 +132,7 @@ def prepare(image: Image.Image, name: str, box: int = BOX) -> np.ndarray:
         box: pixels of the character's longer side.
 
     Raises:
-        DataError: there is nothing on the paper.
+        NothingThere: there is nothing on the paper.
     """
     found = _found(image, name)
     return _one(found.strength, np.any(found.characters, axis=0), box)
@@ -143,7 +147,7 @@ def characters(image: Image.Image, name: str, box: int = BOX) -> list[np.ndarray
 def _found(image: Image.Image, name: str) -> Found:
     found = find(_colours(image))
     if found is None:
-        raise DataError(f"{name}: expected a picture of a character, got nothing that stands out from the background")
+        raise NothingThere(f"{name}: no digit found, nothing stands out from the background")
     return found
 
 

@@ -1,14 +1,15 @@
-"""Is there anything in a picture that the classes know? A small convolutional network beside the one that reads rows,
-with weights in refusal.json, run in NumPy.
+"""Is there anything in a picture that the classes know? A small convolutional network says so, beside the one that
+reads rows; its weights are in refusal.json, and NumPy runs it.
 
-It learned from training pictures and from drawings of other things (`strange`); validation pictures chose the score from
-which on nothing is answered.
+It learned from training pictures and from drawings of other things (`strange`); validation pictures chose the score
+from which on nothing is answered.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,15 @@ class Refusal:
         """How strange pictures, float (pictures, 28, 28), are, given the probabilities of their classes, (pictures,
         classes): float (pictures,)."""
         return log_odds(self.weights, images) - DOUBT * np.log(np.maximum(probabilities.max(axis=1), 1e-6))
+
+    def measured(self, test: np.ndarray, answers: Callable[[np.ndarray], np.ndarray], command: str) -> Refusal:
+        """The same, with the share of test pictures that it refuses, and the command that measures it, beside it."""
+        share = float(np.mean(self.scores(test, answers(test)) > self.threshold))
+        return dataclasses.replace(self, about=self.about | {"refused of test": round(share, 4), "command": command})
+
+    def in_words(self) -> str:
+        shares = {name: value for name, value in self.about.items() if isinstance(value, float)}
+        return ", ".join(f"{name} {value:.2%}" for name, value in shares.items())
 
     def save(self, folder: Path) -> None:
         rounded = [np.round(weight.astype(float), 4).tolist() for weight in self.weights]
@@ -86,8 +96,6 @@ def log_odds(weights: Weights, images: np.ndarray) -> np.ndarray:
     return found[:, 0]
 
 
-def known(refusal: Refusal | None, image: np.ndarray, probabilities: np.ndarray) -> bool:
-    """Is what the network reads one of its classes, which have these probabilities? None: by them alone."""
-    if refusal is None:
-        return bool(probabilities.max() >= LEAST_PROBABLE)
-    return not refusal.refuses(image, probabilities)
+def refused(refusal: Refusal | None, image: np.ndarray, probabilities: np.ndarray) -> bool:
+    """Is what the network reads none of its classes, which have these probabilities? None: by them alone."""
+    return bool(probabilities.max() < LEAST_PROBABLE) if refusal is None else refusal.refuses(image, probabilities)

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, overload
 import numpy as np
 
 from apps.mnist_rows.model import NAME
-from apps.mnist_rows.pictures import SIZE, Labels, characters, read_picture
+from apps.mnist_rows.pictures import SIZE, Labels, NothingThere, characters, read_picture
+from apps.mnist_rows.refusal import Refusal, refused
 from apps.pipeline import publishing, running
 from apps.pipeline.errors import DataError, sentence
 from apps.pipeline.printing import ANSWER, INPUT
@@ -46,6 +47,7 @@ class Recogniser:
 
     def __init__(self, folder: Path, artifact: str = "litert"):
         self.labels = Labels.load(folder)
+        self.refusal = Refusal.load(folder)
         kind, outputs = {"image": ("float32", 3)}, ("probabilities",)
         self._run = running.LiteRT(folder, artifact, inputs=kind, outputs=outputs)
         classes = self._run.outputs["probabilities"]["shape"][-1]
@@ -78,9 +80,9 @@ class Recogniser:
             if len(images) > 1:
                 how = "`--digits` reads them from left to right"
                 raise DataError(f"{name}: expected one character, got {len(images)} side by side: {how}")
+            found = self._probabilities(images, name)[0].tolist()
         except (DataError, OSError) as error:
             return Answer(name, None, None, problem=sentence(error))
-        found = self.probabilities(images[0]).tolist()
         label = self.labels.names[int(np.argmax(found))]
         return Answer(name, label, dict(zip(self.labels.names, found, strict=True)), image=images[0])
 
@@ -88,7 +90,7 @@ class Recogniser:
         """All characters of a picture, from left to right: its label is the number that they are."""
         name = name or str(getattr(picture, "name", picture))
         try:
-            found = [self.probabilities(image) for image in self._characters(picture, name)]
+            found = self._probabilities(self._characters(picture, name), name)
         except (DataError, OSError) as error:
             return Answer(name, None, None, problem=sentence(error))
         labels = [self.labels.names[int(each.argmax())] for each in found]
@@ -99,6 +101,16 @@ class Recogniser:
         """What the network reads of each character, from left to right."""
         source = Path(picture) if isinstance(picture, str) else picture
         return characters(read_picture(source, name), name, self.labels.box)
+
+    def _probabilities(self, images: list[np.ndarray], name: str) -> list[np.ndarray]:
+        """Of each character; NothingThere if one of them is none that the model knows."""
+        found = [self.probabilities(image) for image in images]
+        strange = [refused(self.refusal, image, each) for image, each in zip(images, found, strict=True)]
+        if any(strange):
+            what = "digit" if set("".join(self.labels.names)) <= set("0123456789") else "class that it knows"
+            where = "" if len(images) == 1 else f" in {sum(strange)} of {len(images)} characters"
+            raise NothingThere(f"{name}: no {what} found{where}: it doesn't look like those it was trained on")
+        return found
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Of the classes, (classes,), for what the network sees of a picture, (28, 28)."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+import native_logs
 from apps.pipeline import jobs, model_card, model_folder, publishing, runs
 from apps.pipeline.errors import DataError, sentence, summary
 from apps.pipeline.printing import as_object, json_line, visible
@@ -110,7 +111,7 @@ class CommandLine:
     def verb(self, name: str, summary: str) -> argparse.ArgumentParser:
         """The parser of a new verb."""
         parser = self._verbs.add_parser(name, help=summary, description=summary)
-        parser.add_argument("--debug", action="store_true", help="show where an error came from")
+        parser.add_argument("--debug", action="store_true", help="show where an error came from, and libraries' logs")
         if name not in ("train", "export"):
             parser.add_argument(
                 "--model",
@@ -163,6 +164,10 @@ class CommandLine:
         offer_completion(self.parser)
         flags = self.parser.parse_args(argv)
 
+        debug = getattr(flags, "debug", False)
+        if argv is None and not debug:  # a process of its own
+            native_logs.filter_until_the_end()
+
         def work() -> None:
             if data := getattr(flags, "data", None):
                 from apps.pipeline.sources import refuse_addresses  # which loads what unpacks files
@@ -175,19 +180,20 @@ class CommandLine:
             if flags.verb is None:
                 print(f"\n{self.parser.prog} VERB, with one of {', '.join(self._verbs.choices)}; --help tells more")
 
-        return exit_status(self.parser.prog, work, getattr(flags, "debug", False))
+        return exit_status(self.parser.prog, work, debug)
 
 
 def exit_status(program: str, work: Callable[[], int | None], debug: bool = False) -> int:
     """What `work` returns, 0 for None; what is wrong with the user's input, disk or files becomes one sentence and exit
     status 2, and a fault of ours one sentence, a file with the details and exit status 1.
 
-    debug: show where an error came from.
+    debug: show where an error came from, and what libraries log.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a character that the terminal lacks is no reason to stop
         sys.stdout.reconfigure(errors="replace")
     try:
-        status = work() or 0
+        with native_logs.filtered(debug):
+            status = work() or 0
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:

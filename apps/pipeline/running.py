@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import native_logs
 from apps.pipeline import model_folder, publishing
 from apps.pipeline.errors import DataError, summary
 from apps.pipeline.publishing import FILES
@@ -18,20 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 Opened = TypeVar("Opened")
-
-
-@contextlib.contextmanager
-def silent_standard_error() -> Iterator[None]:
-    """For LiteRT, which tells there of each delegate it makes; what goes wrong comes as an exception."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 class LiteRT:
@@ -66,7 +50,7 @@ class LiteRT:
 
             unproven.expect_to_load(content, self.path)
         try:
-            with silent_standard_error():
+            with native_logs.filtered():  # it tells of each delegate that it makes
                 interpreter = Interpreter(model_content=content, num_threads=1)
                 interpreter.allocate_tensors()
                 self._run = interpreter.get_signature_runner(signature)
