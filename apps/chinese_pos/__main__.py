@@ -50,7 +50,8 @@ def train(
     typical = artifacts.typical_of(labelled)
     run.keep(model, fitted, "accuracy", "Chinese words and tags", typical)
     artifacts.write(model, lexicon, output, run.about(artifacts.PACKAGES, peoples_daily.LICENCE), typical)
-    run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, test))
+    run.measure(artifacts.ARTIFACTS, evaluate, test)
+    run.end("tag 我爱自然语言处理。")
 
 
 def print_answer(answer: Tagged, form: str) -> None:

@@ -47,7 +47,8 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     refusal = learn_refusal(answers_of(model), labelled, validation, recipe.seed)
     print(f"what isn't answered: {refusal.in_words()}", flush=True)
     artifacts.write(model, labels, output, run.about(artifacts.PACKAGES, mnist.LICENCE), typical, refusal)
-    run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, test))
+    run.measure(artifacts.ARTIFACTS, evaluate, test)
+    run.end("recognise PICTURE")
 
 
 def write_refusal(folder: Path, data: Path | None, command: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from apps.mnist_rows.pictures import BOX, SIZE, as_read
 
+LEAST_INK = 5.0  # pixels of ink
 CANVAS = 120  # pixels: what is drawn is reduced to what the network reads
 FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX,
@@ -42,6 +43,7 @@ def strange_pictures(
     found: list[np.ndarray] = []
     for _ in range(50):  # enough unless the classes are of all kinds of things
         drawn = np.stack([_drawn(pictures, glyphs, box, generator) for _ in range(max(200, count // 4))])
+        drawn = drawn[drawn.sum(axis=(1, 2)) > LEAST_INK]  # mixed halves may have none
         found += list(drawn[_nearest(features(drawn), known) < usual])
         if len(found) >= count:
             break

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from apps.pipeline import model_card, model_folder, publishing, typical
 from apps.pipeline.errors import DataError
 from whole_files import alone_in
 
 MODEL_LICENCE = "Apache-2.0"
+SAMPLED, SYMBOLS = 500, 50  # test examples after Ctrl-C, and how many symbols of a text are worth one
 OWN_LICENCE = "data of the one who trained it, with the rights that they have"
 
 
@@ -123,6 +127,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.stages: list[dict[str, Any]] = []
         self.files: dict[str, Any] = {}
+        self.interrupted = False
 
     def stage(self, name: str, fields: Sequence[str] | None = None, **changes: Any) -> Stage:
         """The stage that leaves `name`.npz.
@@ -145,7 +150,8 @@ class Run:
         """Leaves the trained model and typical inputs for `export`, and its history as a picture."""
         from apps.pipeline import training
 
-        if fitted.interrupted:
+        self.interrupted = fitted.interrupted
+        if self.interrupted:
             print("\nStopped: writing the best model so far. Ctrl-C again leaves without.", flush=True)
         training.plot_history(fitted.history, metric, self.folder / "history.png", title)
         training.save_model(model, self.output / "model.keras")
@@ -163,14 +169,52 @@ class Run:
         how |= {"own_data": self.own_data, "data_sha256": self.data, "licence": {"model": MODEL_LICENCE} | data}
         return how | publishing.environment(packages)
 
-    def measure(self, artifacts: Sequence[str], evaluate: Callable[[Path, str], publishing.Evaluation]) -> None:
-        """Measures the artifacts, and writes the figures down with the command that repeats them.
+    def measure(
+        self, artifacts: Sequence[str], evaluate: Callable[[Path, str, Any], publishing.Evaluation], test: Any
+    ) -> None:
+        """Measures the artifacts, and writes the figures down with the command that repeats them; of an interrupted run
+        on a sample.
 
-        evaluate: the figures of an artifact in a folder.
+        Args:
+            evaluate: the figures of an artifact in a folder over test data.
+            test: that data.
         """
+        if self.interrupted:
+            print(
+                "Measured on a sample of the test data, as training was stopped; `evaluate` measures all.", flush=True
+            )
+            test = sample(test)
         for artifact in artifacts:
             again = publishing.evaluation_command(self.app, self.output, artifact)
             command = publishing.command() if self.own_data else again
-            measure = functools.partial(evaluate, artifact=artifact)
+            measure = functools.partial(evaluate, artifact=artifact, test=test)
             evaluation = model_folder.record(self.output, self.app, artifact, measure, command)
             print(model_card.in_words(evaluation.figures), flush=True)
+
+    def end(self, question: str) -> None:
+        """Says what there is now, and what to type next.
+
+        question: a verb of the app and what it takes, as a user would type it.
+        """
+        words = shlex.join(["--model", str(self.output)])
+        verb, _, rest = question.partition(" ")
+        history = self.folder / "history.png"
+        print(
+            f"{self.output}: the model's files; {self.output / 'README.md'} is about it, {history} shows how it learned"
+        )
+        print(f"next: python -m apps.{self.app} {verb} {words} {rest}", flush=True)
+
+
+def sample(test: Any) -> Any:
+    """Part of an app's test data, of the same kind: SAMPLED examples, spread over all, or as many runs of symbols."""
+    if isinstance(test, dict):
+        return {name: sample(part) for name, part in test.items()}
+    if isinstance(test, tuple):
+        return tuple(sample(part) for part in test)
+    if isinstance(test, np.ndarray):
+        return test[: SAMPLED * SYMBOLS]
+    chosen = np.zeros(len(test), bool)
+    chosen[np.linspace(0, len(test) - 1, min(len(test), SAMPLED)).astype(int)] = True
+    if isinstance(test, list):
+        return [example for example, kept in zip(test, chosen, strict=True) if kept]
+    return test.part(chosen)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from apps.pipeline.errors import DataError, summary
-from apps.pipeline.text_files import opened
+from apps.pipeline.text_files import PIECE, clean, decoded, opened, pieces_of
 
 _ZIP = b"PK\x03\x04"
 _OFFICE = ("[Content_Types].xml", "mimetype")  # what documents of Office, which are ZIP archives too, have in them
@@ -63,6 +63,30 @@ def sources(path: Path) -> list[Source]:
     if content.startswith(_ZIP) and (members := _members(path, content)) is not None:
         return members
     return [Source(str(path), "", lambda: content)]
+
+
+def texts_of(paths: Sequence[Path], encoding: str | None) -> Iterator[str]:
+    """The clean text of files, folders and ZIP archives, one after the other, in pieces; see `text_files.pieces_of`.
+
+    In a folder or an archive files called .txt count, or all if there are none. Those of an archive are in memory one
+    at a time.
+    """
+    for path in paths:
+        if path.is_dir():
+            yield from pieces_of([Path(source.name) for source in _texts(sources(path), path)], encoding)
+        elif zipfile.is_zipfile(path) and (found := sources(path))[0].name != str(path):
+            for source in _texts(found, path):
+                text = clean(decoded(source.read(), source.name, encoding))
+                yield from (text[start : start + PIECE] for start in range(0, len(text), PIECE))
+        else:
+            yield from pieces_of([path], encoding)
+
+
+def _texts(found: Sequence[Source], path: Path) -> Sequence[Source]:
+    """Those of a folder or an archive that are texts by their names."""
+    if not found:
+        raise DataError(f"expected texts in {path}, got none")
+    return [source for source in found if source.suffix == ".txt"] or found
 
 
 def _content(path: Path) -> bytes:

@@ -16,6 +16,7 @@ from apps.pipeline import model_folder, publishing, typical
 from apps.pipeline.batches import Batches
 from apps.pipeline.checkpoints import Checkpoints
 from apps.pipeline.errors import DataError
+from apps.pipeline.estimate import Estimate
 from apps.pipeline.runs import Recipe, Stage
 from apps.pipeline.typical import Inputs
 from whole_files import whole
@@ -157,6 +158,8 @@ def fit(
     callbacks: list[keras.callbacks.Callback] = [checkpoints]
     if model.optimizer.use_ema:
         callbacks.append(keras.callbacks.SwapEMAWeights())  # after ours, whose on_test_end wants the averages
+    left = epochs - len(checkpoints.history)
+    callbacks.append(Estimate(len(batches), left, patience is not None and left > 1))
     if log_folder is not None:
         callbacks.append(keras.callbacks.TensorBoard(log_folder, write_graph=False))
     interrupted = False

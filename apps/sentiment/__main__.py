@@ -6,45 +6,62 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from apps.corpora import imdb
-from apps.pipeline import command_line, confusion, publishing
+from apps.pipeline import command_line, confusion, model_folder, publishing
 from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
-from apps.pipeline.vocabulary import Vocabulary
+from apps.pipeline.vocabulary import FILE, Vocabulary
 from apps.sentiment import artifacts
 from apps.sentiment.data import Files, load_data, load_test_data
 from apps.sentiment.evaluation import evaluate
-from apps.sentiment.model import NAME, QUICK, Recipe, build_model
+from apps.sentiment.model import NAME, QUICK, STARTED, Recipe, build_model
 from apps.sentiment.use import Answer, load
 
 WORTH = 2**17  # bytes of texts that pay for a second process
 
 
-def train(recipe: Recipe, files: Files, output: Path, resume: bool) -> None:
+def train(recipe: Recipe, files: Files, output: Path, resume: bool, start_from: Path | None = None) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
     own = load_data(files, recipe.seed) if files.paths else None  # before TensorFlow speaks, in case they are refused
     from apps.pipeline import training
     from apps.pipeline.runs import Run
     from apps.sentiment.learning import learn_labels, pretrain
+    from apps.sentiment.start import model_from, vocabulary_from
 
     training.set_up(recipe.seed)
     labelled, validation, test, unlabelled = own or load_data(files, recipe.seed)
     run = Run(NAME, recipe, labelled.fingerprint(), output, resume, own is not None)
     texts = labelled.texts + validation.texts + unlabelled
-    vocabulary = Vocabulary.from_texts(texts, recipe.words, recipe.keep_last, labelled.names)
+    if start_from is None:
+        vocabulary = Vocabulary.from_texts(texts, recipe.words, recipe.keep_last, labelled.names)
+    else:
+        vocabulary = vocabulary_from(start_from, texts, labelled.names)
     print(f"{len(texts):,} texts, {len(validation):,} of them to validate; {len(vocabulary):,} ids", flush=True)
     sequences = [np.array(vocabulary.all_ids(text), np.int32) for text in texts]
-    model = build_model(len(vocabulary), recipe.units, len(labelled.names))
-    pretrain(model, sequences, vocabulary, run)
+    if start_from is None:
+        model = build_model(len(vocabulary), recipe.units, len(labelled.names))
+        pretrain(model, sequences, vocabulary, run)
+    else:
+        model = model_from(start_from, vocabulary, sequences, labelled.labels)
     fitted = learn_labels(model, sequences, labelled.labels, validation.labels, run)
     typical = artifacts.typical_of(labelled)
     run.keep(model, fitted, "accuracy", "Sentiment", typical)
     artifacts.write(model, vocabulary, output, run.about(artifacts.PACKAGES, imdb.LICENCE), typical)
-    run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, test))
+    run.measure(artifacts.ARTIFACTS, evaluate, test)
+    run.end("classify --explain TEXT")
+
+
+def started(folder: Path) -> dict[str, Any]:
+    """What is other in the recipe of a training that begins with the model in a folder."""
+    model_folder.expect_app(folder, NAME)
+    size = publishing.read_results(folder).get("training", {}).get("recipe", {})
+    of_the_network = {name: size[name] for name in ("units", "words", "keep_last") if name in size}
+    return STARTED | of_the_network | {"started_from": publishing.digest(model_folder.read(folder, FILE))}
 
 
 def print_answer(answer: Answer) -> None:
@@ -111,6 +128,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.train.add_argument(
         "--balance", action="store_const", const=True, help="each label counts equally, however many texts have it"
     )
+    commands.train.add_argument(
+        "--start-from", type=Path, metavar="FOLDER", help="begin with this model's words, vectors and layers"
+    )
     commands.evaluate.add_argument("--plot", type=Path, metavar="FILE.png", help="draw which label is taken for which")
     verb = commands.verb("classify", "say which label a text has")
     verb.add_argument("texts", nargs="*", metavar="TEXT", help="without one: the lines of --file or standard input")
@@ -120,8 +140,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run_train(flags: argparse.Namespace) -> None:
         command_line.need("gensim", "sklearn", "matplotlib", "tensorboard")
-        recipe = commands.recipe(flags, Recipe(), **QUICK if flags.quick else {})
-        train(recipe, files_of(flags), flags.output, flags.resume)
+        start = flags.start_from
+        changes = (QUICK if flags.quick else {}) | (started(start) if start else {})
+        recipe = commands.recipe(flags, Recipe(), **changes)
+        train(recipe, files_of(flags), flags.output, flags.resume, start)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         def measure(folder: Path) -> Evaluation:

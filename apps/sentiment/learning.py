@@ -20,6 +20,7 @@ from apps.sentiment.opinions import second_opinions
 
 WORD_VECTORS = ("seed", "words", "units", "word_vector_epochs")  # of the recipe: what decides this stage
 LANGUAGE_MODEL = {"learning_rate": 3e-3, "weight_decay": 0.0, "warm_up": 0.05, "keep": "val_loss"}  # of its recipe
+SMALLEST_EPOCH_STARTED = 50  # the same, where another model's layers know most already
 SMALLEST_EPOCH = 250  # batches: an epoch repeats fewer texts, or it would be too short to judge
 
 Texts = tuple[Sequence[np.ndarray], np.ndarray]  # the ids of each text, and its targets as `text_batches` has them
@@ -97,7 +98,8 @@ def learn_labels(
     labelled, rest = rows[: len(labels)], rows[len(labels) :]
     validation, unlabelled = (rest[: len(validation_labels)], validation_labels), rest[len(validation_labels) :]
     fields = [field.name for field in dataclasses.fields(recipe)]
-    times = times_over(len(labelled), recipe.batch_size, SMALLEST_EPOCH)
+    smallest = SMALLEST_EPOCH_STARTED if recipe.started_from else SMALLEST_EPOCH
+    times = times_over(len(labelled), recipe.batch_size, smallest)
     stage = run.stage("labels", [name for name in fields if name != "student_epochs"])
     fitted = fine_tune(model, (labelled * times, np.tile(labels, times)), validation, stage, count)
     report(run, "labels", fitted)

@@ -25,9 +25,13 @@ class Recipe(runs.Recipe):
     learning_rate: float = 1.5e-3
     keep: str = "val_accuracy"
     balance: bool = False  # each label counts equally, however many texts have it
+    started_from: str | None = None  # SHA-256 of the vocabulary of the model that training began with
 
 
 QUICK = {"units": 64, "word_vector_epochs": 3, "epochs": 3, "student_epochs": 0}
+
+
+STARTED = {"epochs": 3, "student_epochs": 0, "learning_rate": 5e-4}  # from another model
 
 
 def build_model(vocabulary_size: int, units: int, labels: int = 2):

@@ -48,7 +48,8 @@ def train(recipe: Recipe, paths: Sequence[Path], encoding: str | None, output: P
     typical = artifacts.typical_of(text)
     run.keep(model, fitted, "perplexity", "Shakespeare", typical)
     artifacts.write(model, text.symbols, output, run.about(artifacts.PACKAGES, tiny_shakespeare.LICENCE), typical)
-    run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, *parts[1:]))
+    run.measure(artifacts.ARTIFACTS, lambda folder, artifact, test: evaluate(folder, artifact, *test), parts[1:])
+    run.end("generate --prompt TEXT")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

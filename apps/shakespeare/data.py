@@ -13,8 +13,8 @@ import numpy as np
 
 from apps.corpora import tiny_shakespeare
 from apps.pipeline.errors import DataError
+from apps.pipeline.sources import texts_of
 from apps.pipeline.splits import say_held_out
-from apps.pipeline.text_files import pieces_of
 from apps.shakespeare.symbols import UNKNOWN, Symbols, most_frequent, split
 from whole_files import whole
 
@@ -29,7 +29,7 @@ def load_data(paths: Sequence[Path], encoding: str | None, level: str, most: int
     """The ids of Tiny Shakespeare, or of text files one after the other, on disk in `file`."""
     if not paths:
         return encode(lambda: [tiny_shakespeare.text()], level, most, file)
-    return encode(lambda: pieces_of(paths, encoding), level, most, file)
+    return encode(lambda: texts_of(paths, encoding), level, most, file)
 
 
 def held_out(
@@ -42,8 +42,8 @@ def held_out(
     if not paths:
         return [np.array(symbols.ids(part), np.int32) for part in tiny_shakespeare.held_out()]
     ids: list[int] = []
-    skipped = 0 if trained is None else _before_the_test(symbols, pieces_of(paths, encoding), trained["data_sha256"])
-    for piece in pieces_of(paths, encoding):
+    skipped = 0 if trained is None else _before_the_test(symbols, texts_of(paths, encoding), trained["data_sha256"])
+    for piece in texts_of(paths, encoding):
         found = symbols.ids(piece)
         ids += found[skipped:]
         skipped = max(0, skipped - len(found))

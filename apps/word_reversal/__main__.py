@@ -41,7 +41,8 @@ def train(recipe: Recipe, data_path: Path | None, output: Path, resume: bool) ->
     typical = artifacts.typical_of(data)
     run.keep(model, fitted, "exact_accuracy", "Word reversal", typical)
     artifacts.write(model, data.alphabet, output, run.about(artifacts.PACKAGES, random_strings.LICENCE), typical)
-    run.measure(artifacts.ARTIFACTS, lambda folder, artifact: evaluate(folder, artifact, data.tests))
+    run.measure(artifacts.ARTIFACTS, evaluate, data.tests)
+    run.end("reverse WORD")
 
 
 def print_answer(answer: Answer) -> None:

@@ -19,49 +19,11 @@ from apps.pipeline.errors import DataError
 from apps.pipeline.publishing import digest
 from apps.pipeline.splits import say_held_out
 from apps.word_reversal.alphabet import Alphabet
+from apps.word_reversal.pairs import Pairs, read_pairs
 from apps.word_reversal.random_strings import CHARACTERS, DESCRIPTION, LONGEST, random_strings, side_of, uniform
 
-LONGEST_STRING = 200  # characters of one of the user's
 TESTED = 10_000  # words, and as many random strings
 SMALLEST_SPLIT = 100  # pairs; fewer are all learned by heart, and validated and tested on themselves
-
-Pairs = list[tuple[str, str]]
-
-
-def read_pairs(path: str | Path) -> Pairs:
-    """The pairs of a UTF-8 file, in its order; repeated pairs and empty lines are left out.
-
-    DataError: names the file, the line, what was expected and what came.
-    """
-    path, found = Path(path), {}
-    if not path.exists():
-        raise DataError(f"expected a file of pairs, two columns separated by a tab, got {path}, which doesn't exist")
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n").removesuffix("\r")
-            except UnicodeDecodeError as error:
-                byte, place = error.object[error.start], error.start + 1
-                raise DataError(
-                    f"{path}, line {number}: expected text in UTF-8, got the byte 0x{byte:02x} in place {place}"
-                ) from None
-            if not text:
-                continue
-            columns = text.split("\t")
-            if len(columns) != 2:
-                raise DataError(
-                    f"{path}, line {number}: expected two columns separated by a tab, got {len(columns)}: {text[:40]!r}"
-                )
-            for column in columns:
-                if not 1 <= len(column) <= LONGEST_STRING or "\0" in column:
-                    got = "a NUL character" if "\0" in column else f"{len(column):,}"
-                    raise DataError(
-                        f"{path}, line {number}: expected 1 to {LONGEST_STRING} characters in a column, got {got}"
-                    )
-            found.setdefault(tuple(columns))
-    if not found:
-        raise DataError(f"{path}: expected pairs, two columns separated by a tab, got none")
-    return list(found)
 
 
 def _tenth(pair: tuple[str, str]) -> int:
