@@ -130,6 +130,9 @@ def test_it_is_written_and_read_and_damage_is_found(tmp_path, recogniser):
 
 def test_without_the_file_improbable_answers_are_none(tmp_path):
     assert Refusal.load(tmp_path) is None
+    shutil.copy(SHIPPED / "results.json", tmp_path)
+    with pytest.raises(DataError, match=r"got no refusal.json there"):  # it is lost
+        Refusal.load(tmp_path)
     image = np.zeros((SIZE, SIZE), np.float32)
     assert refusal.refused(None, image, np.array([LEAST_PROBABLE - 0.01, 0.3]))
     assert not refusal.refused(None, image, np.array([LEAST_PROBABLE + 0.01, 0.3]))

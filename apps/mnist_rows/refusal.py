@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from apps.mnist_rows.pictures import SIZE
-from apps.pipeline import json_files, model_folder
+from apps.pipeline import json_files, model_folder, publishing
 
 FILE = "refusal.json"
 LAYERS = ((5, 12), (3, 24))  # of each convolution the side of its window and its channels; each moves by 2
@@ -63,7 +63,7 @@ class Refusal:
 
     @classmethod
     def load(cls, folder: Path) -> Refusal | None:
-        """What `save` wrote; None if the folder has none. DataError if it is damaged."""
+        """What `save` wrote; None if the folder has none. DataError if it is damaged, or lost."""
         from msgspec import Struct
 
         class Content(Struct):
@@ -71,7 +71,7 @@ class Refusal:
             about: dict[str, Any]
             weights: list[Any]
 
-        if not (folder / FILE).exists():
+        if not (folder / FILE).exists() and FILE not in publishing.hashes(publishing.read_results(folder)):
             return None
         what = "weights of a network that refuses"
         content = model_folder.read_json(folder, FILE, Content, what)

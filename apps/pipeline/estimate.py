@@ -32,7 +32,8 @@ class Estimate(keras.callbacks.Callback):
         if self.seen == FIRST + TIMED and self.started is not None:
             seconds = (time.perf_counter() - self.started) / TIMED * self.batches * self.epochs
             sooner = ", less if it stops getting better" if self.may_stop else ""
-            print(f"\n{in_words(seconds)} for {self.epochs} epochs{sooner}", flush=True)
+            epochs = f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
+            print(f"\n{in_words(seconds)} for {epochs}{sooner}", flush=True)
 
 
 def in_words(seconds: float) -> str:
