@@ -21,11 +21,12 @@ SILENCE = {"TF_CPP_MIN_LOG_LEVEL": "2", "GLOG_minloglevel": "2"}  # errors only
 LOGGERS = ("tensorflow", "absl")  # Python's, which repeat the libraries' information
 # How glog and absl (I0000 00:00:1700000000.1 12 file.cc:3], 2026-01-01 10:00:00.1: I file.cc:3]), LiteRT
 # (INFO: [file.cc:3], INFO: Created ...) and MLIR (loc(...): warning: ...) begin a line. F, a fatal error, passes.
-_FURTHER = re.compile("[ \\t]|└|├|│".encode())
 _FORMS = re.compile(
     rb"[IWE]\d{4} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] "
     rb"|(INFO|WARNING|ERROR|VERBOSE): (\[\w+\.\w+:\d+\]|[A-Z])|(loc\(|<unknown>:0: )"
+    rb"|\w+: \d+(, \w+: \w+)+$"  # LiteRT's quantiser tells its settings without a form
 )
+_FURTHER = re.compile("[ \\t]|└|├|│".encode())  # how further lines of a message begin
 
 
 def ask_for_silence() -> None:

@@ -17,6 +17,7 @@ LOGGED = [
     "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",
     "WARNING: [npu_registry.cc:34] NPU accelerator could not be loaded",
     "ERROR: [compiler.cc:34] libopenvino.so\n└ cannot open shared object file\n  or another line of it",
+    "fully_quantize: 0, inference_type: 6, input_inference_type: FLOAT32, output_inference_type: FLOAT32",
     "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
 ]
 SAID = [
