@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps.pipeline.command_line import Parser, Version, offer_completion
+from apps.pipeline.command_line import Parser, Version, exit_status, offer_completion
 
 _FOLDER = Path(__file__).parent
 _LESSONS = "lessons"
@@ -30,6 +30,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     offer_completion(parser)
     parser.parse_args(words)
+    if status := exit_status("keras-rnn", _list):
+        sys.exit(status)
+
+
+def _list() -> None:
     for name, summary in summaries().items():
         print(f"keras-rnn {name:<14} {summary}")
     print("keras-rnn export         A model of your own, a .keras or .h5 file, for every runtime.")

@@ -210,6 +210,18 @@ def test_a_reader_that_goes_away_is_no_error(flush):
     assert process.wait() == 0
 
 
+@pytest.mark.parametrize("module", ["apps", "apps.lessons"])
+def test_nor_is_one_of_a_list(module):
+    process = python(
+        f"import runpy, sys; sys.argv = ['x']; runpy.run_module('{module}', run_name='__main__')",
+        stdout=subprocess.PIPE,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() == 0
+
+
 def test_characters_that_the_terminal_lacks(tmp_path):
     """A terminal of another encoding, and half a character from the shell, get a replacement."""
     code = (

@@ -1,8 +1,10 @@
 """Lists the lessons: python -m apps.lessons."""
 
+import sys
 from pathlib import Path
 
 from apps.lessons.lesson import summary
+from apps.pipeline.command_line import exit_status
 
 
 def main() -> None:
@@ -13,4 +15,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status("python -m apps.lessons", main))
