@@ -115,6 +115,17 @@ def test_what_waits_is_bounded():
     answers.close()
 
 
+@pytest.mark.parametrize("app", ["sentiment", "mnist_rows"])
+def test_progress_is_seen_by_a_person_who_does_not_see_the_answers(app, tmp_path, capfd, monkeypatch):
+    words = arguments(app, tmp_path, 12)
+    monkeypatch.setattr(APPS[app].part(), "WORTH", 1)
+    quiet = run(app, capfd, *words, "--jobs", 2)
+    monkeypatch.setattr(jobs, "bar_is_seen", lambda: True)
+    seen = run(app, capfd, *words, "--jobs", 2)
+    assert seen[:2] == quiet[:2] and "answers" not in quiet[2]
+    assert "answers: 100%" in seen[2] and "12/12" in seen[2]
+
+
 def test_parts_are_of_a_few_inputs_or_of_few_characters():
     assert [*jobs.in_parts([])] == []
     assert [len(part) for part in jobs.in_parts(range(150))] == [64, 64, 22]
