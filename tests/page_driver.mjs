@@ -2,7 +2,7 @@
 //
 //     node page_driver.mjs ADDRESS < task.json       in a folder with node_modules/playwright-core
 //
-// task.json: {"texts", "explained", "pictures", "drawings", "chinese", "written", "reversed": {"words", "beam"}, "typed",
+// task.json: {"texts", "explained", "pictures", "drawings", "chinese", "written", "reversed": {"words", "beam"}, "typed", "broken": file,
 // "screenshots": {path: [width, height, dark?]}},
 // each of which may be left out; see below what is printed of each. CHROMIUM names the browser.
 import { readFileSync } from "node:fs";
@@ -108,6 +108,14 @@ try {
     found.typed = { opinion: await page.innerText("#opinion"), words: await page.innerText("#words") };
     await page.click("#language");
     found.chineseOpinion = await page.innerText("#opinion");
+  }
+  if (task.broken) {
+    const page = await browser.newPage();
+    await page.route(`**/${task.broken}`, (route) => route.abort());
+    await page.goto(process.argv[2]);
+    await page.locator("#problem").waitFor({ state: "visible", timeout: 20_000 });
+    found.broken = await page.innerText("#problem");
+    found.whole = await opened([]).then(({ page }) => page.locator("#problem").isHidden());
   }
   found.problems = problems;
   found.outside = outside;

@@ -247,7 +247,13 @@ def answers(served):
     tools, address = served
     task = {"texts": reviews(), "explained": [TYPED], "pictures": [picture.ravel().tolist() for picture in pictures()]}
     task |= {"reversed": {"words": WORDS, "beam": 3}}
-    task |= {"drawings": [SEVEN, GAMMA], "chinese": chinese_texts(148), "written": WRITTEN, "typed": TYPED}
+    task |= {
+        "drawings": [SEVEN, GAMMA],
+        "chinese": chinese_texts(148),
+        "written": WRITTEN,
+        "typed": TYPED,
+        "broken": "runtime/core/index.js",
+    }
     environment = os.environ | {"CHROMIUM": shutil.which("chromium")}
     done = run("node", DRIVER, address, cwd=tools, input=json.dumps(task), env=environment)
     assert done.returncode == 0, done.stderr
@@ -338,6 +344,11 @@ def test_the_browser_reverses_words_as_python_does(answers):
         candidates = translator.reverse(word, 3).candidates
         assert found["beam"][0][0] == candidates[0]["answer"]
         assert found["beam"][0][1] == pytest.approx(candidates[0]["probability"], abs=0.02)
+
+
+@in_browser
+def test_a_page_without_its_runtime_says_so(answers):
+    assert answers["whole"] and "this page needs a server" in answers["broken"]
 
 
 @in_browser
