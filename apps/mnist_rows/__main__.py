@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,19 +20,20 @@ from apps.mnist_rows.pictures import SIZE, Labels
 from apps.mnist_rows.plots import MOST_PLOTTED, Belief, plot_beliefs, plot_confusion
 from apps.mnist_rows.refusal import Refusal
 from apps.mnist_rows.use import Answer, Picture, load
-from apps.pipeline import command_line, jobs, publishing
+from apps.pipeline import command_line, jobs, model_folder, publishing
 from apps.pipeline.errors import DataError
 from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
-from apps.pipeline.publishing import Evaluation
+from apps.pipeline.publishing import FILES, Evaluation
 
 WORTH = 100  # pictures that pay for a second process
 
 
-def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None:
+def train(recipe: Recipe, data: Path | None, output: Path, resume: bool, start_from: Path | None = None) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
     own = load_data(data, recipe.seed) if data else None  # before TensorFlow speaks, in case it is refused
     from apps.mnist_rows.learning import answers_of, learn_pictures, learn_refusal
+    from apps.mnist_rows.start import model_from
     from apps.pipeline import training
     from apps.pipeline.runs import Run
 
@@ -39,7 +41,10 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     labelled, validation, test = own or load_data(data, recipe.seed)
     print(f"{len(labelled):,} pictures, {len(validation):,} to validate, {len(test):,} to test", flush=True)
     run = Run(NAME, recipe, labelled.fingerprint(), output, resume, data is not None)
-    model = build_model(len(labelled.names), recipe.units, recipe.dropout)
+    if start_from is None:
+        model = build_model(len(labelled.names), recipe.units, recipe.dropout)
+    else:
+        model = model_from(start_from, labelled.names, recipe.dropout)
     fitted = learn_pictures(model, labelled, validation, run)
     typical = artifacts.typical_of(labelled)
     run.keep(model, fitted, "accuracy", "MNIST rows", typical)
@@ -49,6 +54,15 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool) -> None
     artifacts.write(model, labels, output, run.about(artifacts.PACKAGES, mnist.LICENCE), typical, refusal)
     run.measure(artifacts.ARTIFACTS, evaluate, test)
     run.end("recognise PICTURE")
+
+
+def started_from(folder: Path) -> str:
+    """What tells models to begin with apart; DataError if there is none of this app in the folder."""
+    model_folder.expect_app(folder, NAME)
+    results = publishing.read_results(folder)
+    return publishing.hashes(results).get(FILES["saved_model"]) or publishing.digest(
+        model_folder.read(folder, "labels.json")
+    )
 
 
 def write_refusal(folder: Path, data: Path | None, command: str) -> None:
@@ -131,6 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.evaluate.add_argument(
         "--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix and the worst mistakes"
     )
+    commands.train.add_argument("--start-from", type=Path, metavar="FOLDER", help="begin with this model's layers")
     refusing = commands.verb(
         "refusal", "learn which pictures a trained model isn't to answer, and write that beside it"
     )
@@ -146,8 +161,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run_train(flags: argparse.Namespace) -> None:
         command_line.need("matplotlib", "tensorboard")
-        recipe = commands.recipe(flags, Recipe(), **QUICK if flags.quick else {})
-        train(recipe, flags.data, flags.output, flags.resume)
+        changes: dict[str, Any] = QUICK if flags.quick else {}
+        if flags.start_from:
+            changes = changes | {"started_from": started_from(flags.start_from)}
+        recipe = commands.recipe(flags, Recipe(), **changes)
+        train(recipe, flags.data, flags.output, flags.resume, flags.start_from)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         if flags.plot:
