@@ -31,7 +31,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def folder(model, tmp_path_factory):
-    """The files of a network with random weights: what it answers doesn't matter, if only all answer alike."""
+    """The files of a network with random weights: what it answers doesn't matter, if only all answer the same."""
     generator = np.random.default_rng(3)
     for layer, scale in (("embedding", 2.0), ("logit", 0.3)):
         found = model.get_layer(layer)
