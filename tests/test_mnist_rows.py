@@ -193,6 +193,7 @@ def only_training(monkeypatch):
     monkeypatch.setattr(artifacts, "ARTIFACTS", ())
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(app, data, tmp_path, only_training, capfd):
     """Ctrl-C in the second epoch leaves the first one's model."""
     flags = ("train", "--quick", "--data", *data)

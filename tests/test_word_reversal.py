@@ -161,7 +161,7 @@ def only_training(monkeypatch):
     monkeypatch.setattr(artifacts, "ARTIFACTS", ())
 
 
-@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("own", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(app, own, data, tmp_path, only_training, capfd, monkeypatch):
     """Ctrl-C in the second epoch leaves the first one's model; without the film reviews random strings are learned."""
 

@@ -2,6 +2,7 @@
 
 import matplotlib
 import numpy as np
+import pytest
 from PIL import Image
 
 from apps.word_reversal.plots import MOST_PLOTTED, Look, plot_attention
@@ -46,6 +47,7 @@ def test_every_letter_has_its_row_and_column(tmp_path, monkeypatch):
         assert picture.format == "PNG" and picture.width > picture.height
 
 
+@pytest.mark.slow
 def test_as_many_as_there_may_be(tmp_path):
     path = tmp_path / "plot.jpg"  # whatever it is called, it is a PNG
     plot_attention([look("a" * 24, "b" * 24, 24)] * MOST_PLOTTED, path)
