@@ -185,6 +185,13 @@ def test_the_microcontroller_answers_as_the_interpreter_does(micro, drawings, ca
 
 
 @needs_micro
+def test_the_microcontroller_needs_nothing_of_ours_but_the_model(drawings):
+    done = run(sys.executable, "-I", MICRO, drawings / "1.png")
+    assert (done.returncode, done.stdout[:1]) == (0, "1"), done.stderr
+    assert not re.search(r"^(from|import) (apps|keras_rnn)", MICRO.read_text(encoding="utf-8"), re.M)
+
+
+@needs_micro
 def test_numbers_as_a_file_of_integers_has_them(micro):
     """Those of our file are float32 outside: other converters leave that to the caller."""
     details = {"dtype": np.int8, "quantization_parameters": {"scales": [0.5], "zero_points": [-10]}}

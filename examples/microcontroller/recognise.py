@@ -1,15 +1,18 @@
 """Recognises digits as a microcontroller does: TensorFlow Lite Micro runs the model in one block of memory, the arena.
 
-    pip install tflite-micro
+    pip install tflite-micro numpy pillow
     python examples/microcontroller/recognise.py picture.png
 
 Prints each picture's digit, then what a firmware must have: flash for the model, RAM for the arena, operators.
+It needs nothing else of this project than the model and the labels beside it. A picture is one dark character on light
+paper, or the other way round; `python -m apps.mnist_rows recognise` reads photographs too.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import sys
@@ -19,12 +22,56 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-
-from apps.mnist_rows.pictures import Labels, prepare, read_picture
-from apps.pipeline.errors import DataError
+from PIL import Image
 
 MODEL = Path(__file__).resolve().parents[2] / "saved_models" / "mnist_rows" / "model_full_int8.tflite"
 LARGE_ARENA = 16_000_000  # bytes: to find out in what a model needs
+SIZE, MIDDLE = 28, 14  # of the network's pictures: pixels of a side; row and column of the centre of mass
+FAINT = 0.3  # ink below this part of the strongest is paper
+
+
+class DataError(ValueError):
+    """What the user gave isn't as expected; the text is one sentence."""
+
+
+def read_labels(folder: Path) -> tuple[list[str], int]:
+    """The names of the classes, and the pixels of a character's longer side, from labels.json."""
+    try:
+        about = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+        return about["labels"], about["image"]["box"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"expected a labels.json in {folder}, got none that can be read ({error})") from None
+
+
+def read_picture(path: Path, name: str) -> np.ndarray:
+    """The ink of a picture, 0 to 1, float32 (rows, columns): how far each pixel is from the paper at the border."""
+    try:
+        with Image.open(path) as image:
+            grey = np.asarray(image.convert("L"), np.float32) / 255
+    except OSError:
+        raise DataError(f"{name}: expected a picture, got a file that can't be read as one") from None
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return np.abs(grey - np.median(border))
+
+
+def prepare(ink: np.ndarray, name: str, box: int = 20) -> np.ndarray:
+    """A character as MNIST's makers made theirs (LeCun et al., 1998): scaled into a box, its centre of mass in the
+    middle; float32 (SIZE, SIZE)."""
+    if ink.max() < FAINT:
+        raise DataError(f"{name}: expected a picture of a character, got nothing that stands out")
+    ink = ink / ink.max()
+    rows, columns = (np.flatnonzero((ink > FAINT).any(axis=axis)) for axis in (1, 0))
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = box / max(ink.shape)
+    height, width = (max(1, round(scale * side)) for side in ink.shape)
+    small = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BOX))
+    places = [np.arange(side) @ small.sum(axis=1 - axis) / small.sum() for axis, side in enumerate(small.shape)]
+    top, left = (
+        int(np.clip(round(MIDDLE - place), 0, SIZE - side)) for place, side in zip(places, small.shape, strict=True)
+    )
+    picture = np.zeros((SIZE, SIZE), np.float32)
+    picture[top : top + height, left : left + width] = small
+    return picture
 
 
 class Micro:
@@ -135,19 +182,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, default=MODEL, help="a .tflite file beside labels.json (default: ours)")
     flags = parser.parse_args(argv)
     try:
-        labels = Labels.load(flags.model.parent)
+        labels, box = read_labels(flags.model.parent)
         if not flags.model.is_file():
             raise DataError(f"expected a model in {flags.model}, got none")
         model, seconds = Micro(flags.model.read_bytes()), []
         for path in flags.pictures:
             if not path.is_file():
                 raise DataError(f"expected a picture in {path}, got no such file")
-            image = prepare(read_picture(path, str(path)), str(path), labels.box)
+            image = prepare(read_picture(path, str(path)), str(path), box)
             start = time.perf_counter()
             probabilities = model(image[None])[0]
             seconds.append(time.perf_counter() - start)
             best = int(np.argmax(probabilities))
-            print(f"{labels.names[best]} {probabilities[best]:7.1%}  {path}")
+            print(f"{labels[best]} {probabilities[best]:7.1%}  {path}")
         report(model, 1e3 * float(np.median(seconds)))
     except DataError as error:
         print(error, file=sys.stderr)
