@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from app_table import APPS, ARTIFACTS, EVERYTHING, contents, weights_of
+from grids import rows_of
 
 from apps.pipeline import command_line, model_card, printing, publishing
 from apps.pipeline.errors import DataError
@@ -159,7 +160,7 @@ def test_a_trained_model_is_exported_again(app, trained, data, tmp_path, capfd):
     assert figures["litert"] == pytest.approx(figures["saved_model"], abs=1e-5)
 
 
-@every_app
+@pytest.mark.parametrize("app", rows_of([*APPS], lambda app: app == "shakespeare"), indirect=True)  # built soonest
 def test_no_file_goes_past_the_proof(app, trained, data, tmp_path, monkeypatch):
     """Whatever the app writes, keras_rnn writes and proves: nothing else does."""
     written = []
