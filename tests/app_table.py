@@ -53,6 +53,7 @@ class App:
     stages: tuple[str, ...] = ("labels",)
     left: tuple[str, ...] = ("labels.npz",)
     beside: str = "vocabulary.json"
+    also: tuple[str, ...] = ()  # other JSON files that the model needs
 
     def part(self, name: str = "__main__") -> ModuleType:
         """A module of the app."""
@@ -264,6 +265,7 @@ ROWS = [
         serve={"image": np.random.default_rng(1).random((2, 28, 28)).tolist()},
         output="probabilities",
         beside="labels.json",
+        also=("refusal.json",),
     ),
     App(
         name="shakespeare",

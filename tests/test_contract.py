@@ -35,7 +35,7 @@ SERVED = {  # the signatures that the README promises: inputs, their types and s
 @every_app
 def test_train_leaves_the_folder_that_is_promised(app, trained):
     artifacts = {FILES[name] for name in ARTIFACTS}
-    assert {path.name for path in trained.iterdir()} == artifacts | MADE_BY | {app.beside}
+    assert {path.name for path in trained.iterdir()} == artifacts | MADE_BY | {app.beside, *app.also}
     assert {path.name for path in (trained / "training").iterdir()} == {*app.left, "history.png", "logs", "typical.npz"}
 
 
@@ -140,7 +140,7 @@ def test_a_trained_model_is_exported_again(app, trained, data, tmp_path, capfd):
     with app.writing(EVERYTHING[app.name]):
         assert app.run("export", trained / "model.keras", "--data", *data, "--output", folder) == 0
         assert "are written; `evaluate --record` measures them" in capfd.readouterr().out
-        names = {*(FILES[name] for name in EVERYTHING[app.name]), app.beside, "results.json", "README.md"}
+        names = {*(FILES[name] for name in EVERYTHING[app.name]), app.beside, *app.also, "results.json", "README.md"}
         assert {path.name for path in folder.iterdir()} == names
         results = publishing.read_results(folder)
         assert results["training"] == publishing.read_results(trained)["training"]
@@ -174,7 +174,7 @@ def test_no_file_goes_past_the_proof(app, trained, data, tmp_path, monkeypatch):
     with app.writing(EVERYTHING[app.name]):
         assert app.run("export", trained / "model.keras", "--data", *data, "--output", tmp_path / "out") == 0
     assert sorted(written) == sorted((name, FILES[name]) for name in EVERYTHING[app.name])
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {app.beside, "results.json", "README.md"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {app.beside, *app.also, "results.json", "README.md"}
 
 
 @every_app
