@@ -3,10 +3,13 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from apps.pipeline import runs
 from apps.pipeline.errors import DataError
 from apps.pipeline.runs import alone
+from apps.sentiment.data import LabelledTexts
 
 
 def train(output, resume=False, checkpoint=True, fails=False):
@@ -57,3 +60,14 @@ def test_a_second_training_in_the_folder_is_refused_and_a_killed_one_is_no_obsta
     other.communicate()
     train(tmp_path)
     assert contents(tmp_path) == {"labels.npz"}
+
+
+def test_a_sample_is_of_the_same_kind(monkeypatch):
+    monkeypatch.setattr(runs, "SAMPLED", 4)
+    monkeypatch.setattr(runs, "SYMBOLS", 2)
+    texts = LabelledTexts([str(number) for number in range(10)], np.arange(10, dtype=np.int32) % 2, ("n", "p"))
+    found = runs.sample(texts)
+    assert found.texts == ["0", "3", "6", "9"] and found.labels.tolist() == [0, 1, 0, 1]
+    assert runs.sample({"a": list(range(10)), "b": [1]}) == {"a": [0, 3, 6, 9], "b": [1]}
+    first, second = runs.sample((np.arange(100), np.arange(3)))
+    assert first.tolist() == list(range(8)) and second.tolist() == [0, 1, 2]

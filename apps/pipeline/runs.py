@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -187,8 +186,9 @@ class Run:
         for artifact in artifacts:
             again = publishing.evaluation_command(self.app, self.output, artifact)
             command = publishing.command() if self.own_data else again
-            measure = functools.partial(evaluate, artifact=artifact, test=test)
-            evaluation = model_folder.record(self.output, self.app, artifact, measure, command)
+            evaluation = model_folder.record(
+                self.output, self.app, artifact, lambda folder, name=artifact: evaluate(folder, name, test), command
+            )
             print(model_card.in_words(evaluation.figures), flush=True)
 
     def end(self, question: str) -> None:
