@@ -6,11 +6,11 @@ goes into the gates; those of kernel, recurrent kernel, bias and inputs are then
 steps are in `formulas`, the loops in `blocks`; how many steps are a block, and whether XLA compiles them, is said by
 `choice`:
 
-    XLA             the whole sequence is one block and XLA compiles its loops, because to start an operator takes
-                    longer than to run it. XLA compiles for one shape, a second or two, so that batch and time must be
-                    known when the graph is built.
-    blocks          block after block: starting an operator is nothing to running it, and what is computed for a block
-                    at once stays in the processor's cache.
+    XLA             the whole sequence is one block and XLA compiles its loops, because launching an operator
+                    takes longer than running it. XLA compiles for one shape, a second or two, so that batch and
+                    time must be known when the graph is built.
+    blocks          block after block: beside the work of an operator, the cost of launching it is negligible, and what
+                    is computed for a block at once stays in the processor's cache.
     one block       the loops over one block, without XLA.
 
 Inference saves nothing. If its gradient is asked for, the pass forward is done again. Graphs are shared by all models
