@@ -265,6 +265,7 @@ ROWS = [
         serve={"image": np.random.default_rng(1).random((2, 28, 28)).tolist()},
         output="probabilities",
         beside="labels.json",
+        left=("labels.npz", "refusal.json"),
         also=("refusal.json",),
     ),
     App(

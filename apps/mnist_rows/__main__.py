@@ -32,7 +32,7 @@ WORTH = 100  # pictures that pay for a second process
 def train(recipe: Recipe, data: Path | None, output: Path, resume: bool, start_from: Path | None = None) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
     own = load_data(data, recipe.seed) if data else None  # before TensorFlow speaks, in case it is refused
-    from apps.mnist_rows.learning import answers_of, learn_pictures, learn_refusal
+    from apps.mnist_rows.learning import learn_pictures, refusal_of
     from apps.mnist_rows.start import model_from
     from apps.pipeline import training
     from apps.pipeline.runs import Run
@@ -49,7 +49,7 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool, start_f
     typical = artifacts.typical_of(labelled)
     run.keep(model, fitted, "accuracy", "MNIST rows", typical)
     labels = Labels(labelled.names, labelled.box())
-    refusal = learn_refusal(answers_of(model), labelled, validation, recipe.seed)
+    refusal = refusal_of(model, labelled, validation, run)
     print(f"what isn't answered: {refusal.in_words()}", flush=True)
     artifacts.write(model, labels, output, run.about(artifacts.PACKAGES, mnist.LICENCE), typical, refusal)
     run.measure(artifacts.ARTIFACTS, evaluate, test)
@@ -126,7 +126,8 @@ def demonstrate() -> None:
     for answer in answers:
         print_answer(answer)
     print()
-    for row in np.concatenate([answer.image for answer in answers], axis=1).reshape(SIZE // 2, 2, -1).mean(axis=1):
+    images = [answer.image for answer in answers if answer.image is not None] or [np.zeros((SIZE, SIZE), np.float32)]
+    for row in np.concatenate(images, axis=1).reshape(SIZE // 2, 2, -1).mean(axis=1):
         print("".join(" .:*#"[int(4.99 * value)] for value in row).rstrip())
 
 

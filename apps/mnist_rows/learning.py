@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import keras
@@ -13,7 +14,7 @@ from apps.mnist_rows.distortion import Distortion, distort
 from apps.mnist_rows.pictures import SIZE
 from apps.mnist_rows.refusal import HIDDEN, LAYERS, Refusal
 from apps.mnist_rows.strange import strange_pictures
-from apps.pipeline import training
+from apps.pipeline import publishing, training
 from apps.pipeline.batches import Batches, grouped_by_length, times_over
 from apps.pipeline.runs import Run
 
@@ -79,6 +80,18 @@ def learn_refusal(
     accepted = float(np.mean(refusal.scores(measured, answers(measured)) <= threshold)) if len(measured) else 0.0
     about = {"refused of validation": REFUSED, "accepted of strange": round(accepted, 4), "strange": len(measured)}
     return Refusal(weights, round(threshold, 4), about)
+
+
+def refusal_of(model: keras.Model, data: LabelledPictures, validation: LabelledPictures, run: Run) -> Refusal:
+    """What a trained network isn't to answer; that which an earlier run left, if it was learned for these weights."""
+    weights = publishing.digest(b"".join(np.ascontiguousarray(weight).tobytes() for weight in model.get_weights()))
+    left = Refusal.load(run.folder) if run.resume else None
+    if left is not None and left.about.get("model") == weights:
+        return left
+    found = learn_refusal(answers_of(model), data, validation, run.recipe.seed)
+    found = dataclasses.replace(found, about=found.about | {"model": weights})
+    found.save(run.folder)
+    return found
 
 
 def answers_of(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
