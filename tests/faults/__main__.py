@@ -8,6 +8,7 @@ import importlib
 import itertools
 import json
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -111,7 +112,7 @@ def main() -> int:
                 print(kind, app, attempt(kind, app, flags.seed, flags.only) or "held")
         return 0
     counts = campaign(kinds, apps, flags.seed, flags.tries, flags.seconds)
-    print(f"\n`{' '.join(['python', '-m', 'tests.faults', *sys.argv[1:]])}`\n\n{table(counts, kinds)}")
+    print(f"\n`{shlex.join(['python', '-m', 'tests.faults', *sys.argv[1:]])}`\n\n{table(counts, kinds)}")
     return 1 if sum(count for (_, what), count in counts.items() if what == "failed") else 0
 
 
