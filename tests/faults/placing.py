@@ -59,8 +59,9 @@ def newer(trial: Trial, folder: Path) -> Path:
     shutil.copytree(folder, source)
     about = json.loads((source / trial.about).read_text(encoding="utf-8"))
     (source / trial.about).write_text(json.dumps(about | {"written": "later"}), encoding="utf-8")
-    listed = {"artifacts": publishing.list_artifacts(source), "files": publishing.list_files(source)}
-    publishing.write_results(source, {"app": trial.app, **listed})
+    results = publishing.read_results(source)
+    results["files"][trial.about] = publishing.fingerprint(source / trial.about)
+    publishing.write_results(source, results)
     return source
 
 
@@ -79,7 +80,7 @@ def killed_while_placing(trial: Trial) -> None:
     read = model_folder.opened(folder, trial.app, lambda here: [model_folder.read(here, name) for name in names])
     assert read in whole and (done.returncode != 0 or read == whole[1])
     asked = trial.ask(folder)
-    assert asked.status == 0 and asked.out == trial.as_shipped()
+    assert asked.status == 0 and asked.out == trial.as_shipped(), asked
     heal(folder)
     assert (folder / "training" / "notes.txt").read_text() == "mine"
     assert [(folder / name).read_bytes() for name in names] == read and not list(folder.glob("*.partial*"))

@@ -62,8 +62,10 @@ class Trial:
         """A copy of what the app's shipped LiteRT files need."""
         folder = self.folder / "model"
         folder.mkdir()
-        for name in ("model.tflite", "model_int8.tflite", self.about, *(["results.json"] if hashes else [])):
-            shutil.copy(ROOT / "saved_models" / self.app / name, folder)
+        shipped = ROOT / "saved_models" / self.app
+        for path in [shipped / "model.tflite", shipped / "model_int8.tflite", *shipped.glob("*.json")]:
+            if hashes or path.name != "results.json":
+                shutil.copy(path, folder)
         return folder
 
     def run(self, *words: object) -> Done:
