@@ -13,6 +13,7 @@ from keras_rnn import fast_paths
 from keras_rnn.cells import with_weights
 from keras_rnn.fast_paths import blocks, choice, gradient, shared
 from keras_rnn.fast_paths.choice import Path, Purpose
+from keras_rnn.fast_paths.formulas import formula_of
 from keras_rnn.sequence import scan
 
 BATCH, FEATURES, UNITS = 3, 2, 4
@@ -150,6 +151,17 @@ def test_inference_is_the_plain_loops_and_so_is_its_gradient(cell, way, masked):
     arguments = data(cell, 6, masked)
     expected = values_and_gradients(plain, cell, *arguments)
     assert_close(by(way, values_and_gradients, cell, *arguments, purpose=Purpose.INFERENCE), expected)
+
+
+@masked_or_not
+@pytest.mark.parametrize("least", [0, BATCH * UNITS + 1], ids=["in the steps", "before them"])
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_the_inputs_product_is_made_where_it_is_faster(name, least, masked, monkeypatch):
+    monkeypatch.setattr(choice, "IN_LOOP_NUMBERS", dict.fromkeys([formula_of(CELLS[name])], least))
+    arguments = data(CELLS[name], 6, masked)
+    expected = values_and_gradients(plain, CELLS[name], *arguments)
+    options = {"purpose": Purpose.INFERENCE}
+    assert_close(by("unknown shapes", values_and_gradients, CELLS[name], *arguments, **options), expected)
 
 
 @masked_or_not

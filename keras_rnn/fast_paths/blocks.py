@@ -173,15 +173,20 @@ class Passes:
             of_inputs = array.stack()
         return [of_inputs, *of_weights, *of_states]
 
-    def plain(self, arguments: Sequence[tf.Tensor]) -> Tensors:
-        """The results, by a loop that saves nothing and that TensorFlow can differentiate, again and again."""
+    def plain(self, arguments: Sequence[tf.Tensor], projects_in_loop: bool = False) -> Tensors:
+        """The results, by a loop that saves nothing and that TensorFlow can differentiate, again and again.
+
+        projects_in_loop: the inputs' product is made step by step: that of the next step on another core, while this
+            step's is waited for, and nothing as long as the sequence is written and read for it.
+        """
         inputs, formula, states, mask = self.taken_apart(arguments)
 
-        def step(projected, *mask_and_states):
+        def step(now, *mask_and_states):
             *mask, states = mask_and_states
+            projected = formula.project_step(now) if projects_in_loop else now
             return choose(*mask or [None], formula.forward(projected, states)[0], states)
 
-        sequences = [formula.project(inputs), *([] if mask is None else [mask])]
+        sequences = [inputs if projects_in_loop else formula.project(inputs), *([] if mask is None else [mask])]
         states, hidden = while_loop(step, sequences, states, False, self.return_all_outputs)
         return [hidden, *states] if self.return_all_outputs else states
 

@@ -62,6 +62,10 @@ XLA_NUMBERS: dict[tuple[type[Formula], Purpose], int] = {
     (GRUFormula, Purpose.INFERENCE): 512,
 }
 
+# Numbers a step from which a plain loop makes the inputs' product in its steps, for the formulas that gain by it:
+# `python -m benchmarks exported`.
+IN_LOOP_NUMBERS: dict[type[Formula], int] = {LSTMFormula: 8192}
+
 _taken: contextvars.ContextVar[Path | None] = contextvars.ContextVar("taken", default=None)
 
 

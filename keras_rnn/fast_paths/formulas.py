@@ -79,6 +79,10 @@ class Formula:
         projected = tf.matmul(flat(inputs), self.kernel) + self.bias
         return tf.reshape(projected, tf.concat([tf.shape(inputs)[:2], [self.kernel.shape[1]]], 0))
 
+    def project_step(self, inputs: tf.Tensor) -> tf.Tensor:
+        """inputs·kernel + bias, of a step."""
+        return tf.matmul(inputs, self.kernel) + self.bias
+
     def recurrent(self, hidden: tf.Tensor) -> tf.Tensor:
         return tf.matmul(hidden, self.recurrent_kernel)
 

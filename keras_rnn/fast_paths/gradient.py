@@ -80,9 +80,23 @@ def by_path(passes: Passes, arguments: Tensors, purpose: Purpose) -> Tensors:
         return with_gradient(whole, arguments, save, ways)
     if path is Path.ONE_BLOCK:
         return with_gradient(whole, arguments, save, shared.of_any_shape(whole, arguments))
+    if path is Path.PLAIN and purpose is Purpose.INFERENCE and not tf.executing_eagerly():
+        return plain_by_size(passes, arguments)
     if path is Path.PLAIN or (tf.executing_eagerly() and in_forward_mode(arguments)):
         return passes.plain(arguments)
     return with_gradient(passes, arguments, save, None if known else shared.of_any_shape(passes, arguments))
+
+
+def plain_by_size(passes: Passes, arguments: Tensors) -> Tensors:
+    """`passes.plain` for any batch: whether the inputs' product is made in its steps is decided when it runs."""
+    if passes.formula not in choice.IN_LOOP_NUMBERS:
+        return passes.plain(arguments)
+    numbers = tf.shape(arguments[0])[1] * arguments[3].shape[0]
+    return tf.cond(
+        numbers >= choice.IN_LOOP_NUMBERS[passes.formula],
+        lambda: passes.plain(arguments, projects_in_loop=True),
+        lambda: passes.plain(arguments),
+    )
 
 
 def biases_together(kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor | None) -> Tensors:
