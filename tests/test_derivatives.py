@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from grids import grid, slow_unless
-from layer_table import MASK, ROWS, Row, random_inputs
+from layer_table import BATCH, FEATURES, MASK, ROWS, TIME, VARIANTS, Row, random_inputs, random_weights
 
 import keras_rnn
 from keras_rnn.fast_paths import blocks, choice
@@ -252,6 +252,25 @@ def test_gradient_of_control_flow(row, around, masked):
     mask = tf.constant(MASK) if masked else None
     got = in_graph(backward, around(called(ours, mask)), ours, inputs())
     assert_close(got, backward(twice(called(twin, mask)), twin, inputs()))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    grid(VARIANTS, (forward, forward_over_backward, in_cond, in_vectorized_map)),
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_layers_without_a_twin(name, kind):
+    """Against their own unrolled loop, which TensorFlow differentiates. In a graph, forward mode through a plain loop
+    is an error of TensorFlow's, as it is through Keras's."""
+    ours, plain = (Row(name, VARIANTS[name]).ours(unroll=unroll) for unroll in (False, True))
+    for layer in (ours, plain):
+        layer.build((BATCH, TIME, FEATURES))
+        layer.set_weights(random_weights(layer))
+    call, expected = (called(layer, training=False) for layer in (ours, plain))
+    if kind in KINDS:
+        assert_close(kind(call, ours, inputs()), KINDS[kind](expected, plain, inputs()))
+    else:
+        assert_close(in_graph(backward, kind(call), ours, inputs()), backward(twice(expected), plain, inputs()))
 
 
 @pytest.mark.parametrize(("path", "training"), grid([Path.BLOCKS, Path.XLA], [True, False]), ids=str)
