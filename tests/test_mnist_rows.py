@@ -136,7 +136,7 @@ def test_recognise_as_json_goes_on_after_what_is_no_picture(trained, tmp_path, c
     assert answers[0]["probabilities"] == answers[6]["probabilities"]  # nothing is kept between two pictures
     problems = [answer["problem"] for answer in answers[1:6]]
     assert [problem.split("expected ")[-1].split(",")[0] for problem in problems[:3]] == [
-        "a picture of a character",
+        f"{blank}: no digit found",
         "a PNG",
         "a whole picture",
     ]
@@ -252,7 +252,10 @@ def test_train_refuses_wrong_data_and_writes_nothing(tmp_path, capfd):
     for name in ("eins", "minus"):
         (tmp_path / "a" / name).mkdir()
         save(tmp_path / "a" / name, "1.png", drawing(name))
-    assert "expected pictures of every label in both parts" in train_on(tmp_path / "a")
+    expected = (
+        "expected 4 different pictures or more of each label, so that some can be held out, got 1 of 'eins', 1 of"
+    )
+    assert expected in train_on(tmp_path / "a")
     assert not (tmp_path / "out").exists()
 
 
