@@ -17,6 +17,7 @@ from apps.chinese_pos import output, sentences
 from apps.chinese_pos import use as chinese_pos_use
 from apps.chinese_pos.data import Word, slashed_line
 from apps.chinese_pos.lexicon import Lexicon
+from apps.pipeline import publishing
 from apps.pipeline.errors import DataError
 
 APP = APPS["chinese_pos"]
@@ -66,9 +67,9 @@ def test_8_bits_answer_where_they_are_as_good(copy):
     for value, expected in ((0.96, "litert_int8"), (0.9596, "litert_int8"), (0.959, "litert")):
         results["artifacts"]["litert"]["value"], results["artifacts"]["litert_int8"]["value"] = 0.96, value
         path.write_text(json.dumps(results), encoding="utf-8")
-        assert chinese_pos_use.quickest(copy) == expected
+        assert publishing.quickest(copy) == expected
     path.unlink()
-    assert chinese_pos_use.quickest(copy) == "litert"
+    assert publishing.quickest(copy) == "litert"
 
 
 def test_every_runtime_gives_the_same_words(trained):

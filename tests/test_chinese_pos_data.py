@@ -111,7 +111,11 @@ def test_conllu_that_says_nothing_of_spaces(tmp_path):
         (b"1\ta\t_\t_\t_" + b"\t_" * 5, "line 1: expected the tag of 'a' in column 4, got _, and no tag in the other"),
         (b"1\ta\t_\t_\tNN" + b"\t_" * 5, "in column 4, got _: take those of the other column by --tags xpos"),
         (b"1 a _ X _ _ _ _ _ _", "line 1: expected tabs between the 10 columns of CoNLL-U, got spaces"),
-        (gzip.compress(b"# text\n" * 99, mtime=0)[:30], "expected a whole file in .*, got one that gzip can't read"),
+        pytest.param(
+            gzip.compress(b"# text\n" * 99, mtime=0)[:30],
+            "expected a whole compressed file in .*, got a damaged one, or one that was cut off",
+            id="gzip cut off",
+        ),
         (b"# \xe6\x88\x91\n" * 50_000 + b"\xff", "after line 49\\d{3}: expected text in utf-8, got the byte 0xff"),
     ],
 )
