@@ -39,7 +39,7 @@ def folder(model, tmp_path_factory):
     vocabulary = Vocabulary(WORDS, 9, NAMES)
     folder = tmp_path_factory.mktemp("labels") / "model"
     with APP.writing(("saved_model", "litert")):
-        artifacts.write(model, vocabulary, folder, {}, ["good"])
+        artifacts.write(model, vocabulary, folder, {}, {"texts": np.array(["good"])})
     return folder
 
 

@@ -70,7 +70,7 @@ def test_train_start_from(app, trained, tmp_path, capfd):
     recipe = publishing.read_results(folder)["training"]["recipe"]
     assert recipe["started_from"] == publishing.hashes(publishing.read_results(trained))["vocabulary.json"]
     assert app.run("classify", "--model", folder, "--json", "A good film") == 0
-    assert '"label": "thumbs up"' in capfd.readouterr().out
+    assert '"answer": "thumbs up"' in capfd.readouterr().out
     assert "expected a trained model in" in app.fails(capfd, "train", "--start-from", tmp_path, *flags)
 
 
