@@ -29,6 +29,11 @@ def about(app):
     return "labels.json" if app == "mnist_rows" else "vocabulary.json"
 
 
+def all_about(app):
+    """All JSON files of an app's model."""
+    return sorted(path.name for path in (SHIPPED / app).glob("*.json") if path.name != "results.json")
+
+
 @pytest.fixture
 def copy(tmp_path):
     """A function: the app -> a copy of what its shipped model's LiteRT file needs; without hashes if wanted."""
@@ -36,7 +41,7 @@ def copy(tmp_path):
     def make(app, hashes=True):
         folder = tmp_path / app
         folder.mkdir()
-        for name in ("model.tflite", "model_int8.tflite", about(app), *(["results.json"] if hashes else [])):
+        for name in ("model.tflite", "model_int8.tflite", *all_about(app), *(["results.json"] if hashes else [])):
             shutil.copy(SHIPPED / app / name, folder)
         return folder
 
@@ -54,7 +59,7 @@ def sentence_of(call, *arguments):
 def test_every_file_that_is_shipped_has_its_hash(app):
     results = publishing.read_results(SHIPPED / app)
     hashes = publishing.hashes(results)
-    assert hashes.keys() == {*(publishing.FILES[name] for name in results["artifacts"]), about(app)}
+    assert hashes.keys() == {*(publishing.FILES[name] for name in results["artifacts"]), *all_about(app)}
     for name, expected in hashes.items():
         assert publishing.fingerprint(SHIPPED / app / name)["sha256"] == expected, name
 
@@ -67,14 +72,14 @@ def test_one_bit_is_noticed_wherever_it_is(app, copy):
     assert ".tflite as it was written" in sentence_of(APPS[app], folder)
     for name in ("model.tflite", "model_int8.tflite"):
         shutil.copy(SHIPPED / app / name, folder)
-    for name in ("model.tflite", "model_int8.tflite", about(app)):
+    for name in ("model.tflite", "model_int8.tflite", *all_about(app)):
         content = (folder / name).read_bytes()
         for place in generator.integers(len(content), size=3):
             changed = bytearray(content)
             changed[place] ^= 1 << generator.integers(8)
             (folder / name).write_bytes(changed)
             assert f"{name} as it was written" in sentence_of(model_folder.read, folder, name)
-        if name == about(app):
+        if name.endswith(".json"):
             assert f"{name} as it was written" in sentence_of(APPS[app], folder)
         (folder / name).write_bytes(content)
     APPS[app](folder)
