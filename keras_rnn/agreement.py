@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_rnn.artifacts import Signature
-from keras_rnn.failures import ExportError, problem, reason
+from keras_rnn.failures import Disagreement, ExportError, problem, reason
 from keras_rnn.interface import Interface
 from keras_rnn.runtimes import Arrays, Runner, as_tensors
 
@@ -182,9 +182,10 @@ def check(
                     continue
                 apart = difference(case.outputs, found)
                 if apart > tolerance:
-                    raise ExportError(
+                    raise Disagreement(
                         f"expected {file} to give the model's answers within {tolerance:g}, got {apart:.2g} from them "
-                        f"{where}; nothing was written."
+                        f"{where}; nothing was written.",
+                        file,
                     )
                 worst = max(worst, apart)
     return worst

@@ -20,6 +20,14 @@ class ExportError(ValueError):
     """A model that can't be exported, or a file that doesn't give its answers; nothing has been written."""
 
 
+class Disagreement(ExportError):
+    """A file that runs, and doesn't give the model's answers; `file` is its name in FORMATS."""
+
+    def __init__(self, text: str, file: str):
+        super().__init__(text)
+        self.file = file
+
+
 def reason(error: Exception) -> str:
     """The first line of an error that says something, without what Keras and TensorFlow put around it."""
     before = ("Exception encountered", "Graph execution error", "Detected at node", "<stack traces")

@@ -140,13 +140,20 @@ def test_a_trained_model_is_exported_again(app, trained, data, tmp_path, capfd):
     folder = tmp_path / "exported"
     with app.writing(EVERYTHING[app.name]):
         assert app.run("export", trained / "model.keras", "--data", *data, "--output", folder) == 0
-        assert "are written; `evaluate --record` measures them" in capfd.readouterr().out
-        names = {*(FILES[name] for name in EVERYTHING[app.name]), app.beside, *app.also, "results.json", "README.md"}
+        said = capfd.readouterr().out
+        assert "are written; `evaluate --record` measures them" in said
+        # Rounding moves the answers of a network as small as sentiment's by up to two thirds: that file is left out.
+        left_out = {
+            name for name in EVERYTHING[app.name] if f"{FILES[name]} is left out: expected {name} to give" in said
+        }
+        assert left_out <= {"litert_full_int8"}
+        written = tuple(name for name in EVERYTHING[app.name] if name not in left_out)
+        names = {*(FILES[name] for name in written), app.beside, *app.also, "results.json", "README.md"}
         assert {path.name for path in folder.iterdir()} == names
         results = publishing.read_results(folder)
         assert results["training"] == publishing.read_results(trained)["training"]
         assert not any("value" in artifact for artifact in results["artifacts"].values())
-        for artifact in EVERYTHING[app.name]:
+        for artifact in written:
             flags = ("--artifact", artifact, "--model", folder, "--data", data[-1], "--record")
             assert app.run("evaluate", *flags) == 0
     assert (folder / app.beside).read_bytes() == (trained / app.beside).read_bytes()
@@ -157,7 +164,7 @@ def test_a_trained_model_is_exported_again(app, trained, data, tmp_path, capfd):
     ]
     assert answers[0] == answers[1]
     figures = {name: entry["value"] for name, entry in publishing.read_results(folder)["artifacts"].items()}
-    assert tuple(figures) == EVERYTHING[app.name] and all(app.learned(value) for value in figures.values())
+    assert tuple(figures) == written and all(app.learned(value) for value in figures.values())
     assert figures["litert"] == pytest.approx(figures["saved_model"], abs=1e-5)
 
 

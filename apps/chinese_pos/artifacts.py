@@ -10,7 +10,7 @@ from apps.chinese_pos import sentences
 from apps.chinese_pos.data import TaggedText
 from apps.chinese_pos.lexicon import PLACES, Lexicon
 from apps.chinese_pos.model import NAME
-from apps.pipeline import publishing
+from apps.pipeline import eight_bits, publishing
 from apps.pipeline.typical import Inputs, texts_of
 
 ARTIFACTS = ("saved_model", "litert", "litert_float16", "litert_int8")
@@ -43,7 +43,8 @@ def write(model, lexicon: Lexicon, output: Path, how: dict[str, Any], typical: I
     with publishing.new_folder(output, NAME, how) as folder:
         lexicon.save(folder)
         formats = [name for name in ARTIFACTS if name != "saved_model"]
-        keras_rnn.export(model, folder, formats=formats, length=sentences.LONGEST, inputs=inputs)
+        options = {"length": sentences.LONGEST, "inputs": inputs}
+        eight_bits.written(lambda some: keras_rnn.export(model, folder, formats=some, **options), formats)
         functions = {"serving_default": keras_rnn.Signature(serve, texts)}
         cases = {"serving_default": [{"text": [*TEXTS, *(text[:LONGEST] for text in typical["texts"].tolist()[:1])]}]}
         keras_rnn.export_functions(functions, folder, cases=cases, resources=[model, *lookup.tables])

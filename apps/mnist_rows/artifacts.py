@@ -11,7 +11,7 @@ from apps.mnist_rows.data import LabelledPictures
 from apps.mnist_rows.model import NAME
 from apps.mnist_rows.pictures import Labels
 from apps.mnist_rows.refusal import Refusal
-from apps.pipeline import publishing
+from apps.pipeline import eight_bits, publishing
 from apps.pipeline.publishing import FILES
 from apps.pipeline.typical import Inputs
 
@@ -36,7 +36,7 @@ def write(model, labels: Labels, output: Path, how: dict[str, Any], typical: Inp
         labels.save(folder)
         if refusal is not None:
             refusal.save(folder)
-        keras_rnn.export(classifier, folder, formats=ARTIFACTS, inputs=inputs)
+        eight_bits.written(lambda some: keras_rnn.export(classifier, folder, formats=some, inputs=inputs), ARTIFACTS)
 
 
 def write_refusal(refusal: Refusal, folder: Path) -> None:

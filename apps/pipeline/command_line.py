@@ -156,7 +156,7 @@ class CommandLine:
     def exported(self, flags: argparse.Namespace, write: Callable[[], None]) -> None:
         """Has `write` write the files, and says so."""
         write()
-        files = ", ".join(FILES[artifact] for artifact in self.artifacts)
+        files = ", ".join(FILES[name] for name in self.artifacts if (flags.output / FILES[name]).exists())
         print(f"{flags.output}: {files} are written; `evaluate --record` measures them")
 
     def run(self, verbs: dict[str | None, Callable[[argparse.Namespace], None]], argv: Sequence[str] | None) -> int:

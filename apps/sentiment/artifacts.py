@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.pipeline import publishing
+from apps.pipeline import eight_bits, publishing
 from apps.pipeline.publishing import FILES
 from apps.pipeline.typical import Inputs, texts_of
 from apps.pipeline.vocabulary import Vocabulary
@@ -52,7 +52,8 @@ def write(model, vocabulary: Vocabulary, output: Path, how: dict[str, Any], typi
     formats = [name for name in ARTIFACTS if name != "saved_model"]
     with publishing.new_folder(output, NAME, how) as folder:
         vocabulary.save(folder)
-        keras_rnn.export(scorer, folder, formats=formats, length=vocabulary.keep_last, inputs=inputs)
+        options = {"length": vocabulary.keep_last, "inputs": inputs}
+        eight_bits.written(lambda some: keras_rnn.export(scorer, folder, formats=some, **options), formats)
         keras_rnn.export_functions(functions, folder, cases=cases, resources=[model, vocabulary.table])
 
 

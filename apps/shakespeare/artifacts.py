@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.pipeline import publishing
+from apps.pipeline import eight_bits, publishing
 from apps.pipeline.typical import Inputs, texts_of
 from apps.shakespeare.data import EncodedText
 from apps.shakespeare.model import NAME
@@ -49,7 +49,8 @@ def write(model, symbols: Symbols, output: Path, how: dict[str, Any], typical: I
     cases = cases_of(texts[-1] if texts else "ROMEO:", len(symbols), interface.states)
     with publishing.new_folder(output, NAME, how) as folder:
         symbols.save(folder)
-        keras_rnn.export(model, folder, formats=ARTIFACTS[1:], step=True, inputs=inputs)
+        options = {"step": True, "inputs": inputs}
+        eight_bits.written(lambda some: keras_rnn.export(model, folder, formats=some, **options), ARTIFACTS[1:])
         keras_rnn.export_functions(signatures, folder, cases=cases, resources=[model, symbols.table])
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from apps.pipeline import publishing
+from apps.pipeline import eight_bits, publishing
 from apps.pipeline.typical import Inputs, texts_of
 from apps.word_reversal.alphabet import FIRST_CHARACTER, PADDING, START, Alphabet
 from apps.word_reversal.data import Data
@@ -32,7 +33,8 @@ def write(model, alphabet: Alphabet, output: Path, how: dict[str, Any], typical:
         for batch, formats, tables in ((None, ARTIFACTS[:1], alphabet.tables), (1, ARTIFACTS[1:], ())):
             functions = signatures(model, alphabet, batch)
             cases = cases_of(functions, words, batch or 3, alphabet)
-            export_functions(functions, folder, cases=cases, resources=[model, *tables], formats=formats)
+            write = functools.partial(export_functions, functions, folder, cases=cases, resources=[model, *tables])
+            eight_bits.written(lambda some, write=write: write(formats=some), formats)
 
 
 def random_words(alphabet: Alphabet) -> list[str]:
