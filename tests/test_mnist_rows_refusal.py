@@ -174,7 +174,7 @@ def test_refusal_is_learned_for_a_model_that_has_none(tmp_path, monkeypatch, cap
     """By the command, whose weights and hash appear in the folder."""
     folder = Path(shutil.copytree(SHIPPED, tmp_path / "model"))
     before = publishing.read_results(folder)
-    made = Refusal(load().refusal.weights, 1.5, {"accepted of strange": 0.25})
+    made = Refusal(load().refusal.weights, 1.5, {"accepted of strange": 0.25}, doubt=4.0)
     pictures = np.zeros((20, SIZE, SIZE), np.uint8)
     pictures[:, 4:24, 13:16] = 255
     data = LabelledPictures(pictures, np.ones(20, np.int32), tuple("0123456789"))
@@ -183,5 +183,5 @@ def test_refusal_is_learned_for_a_model_that_has_none(tmp_path, monkeypatch, cap
     assert APPS["mnist_rows"].run("refusal", "--model", folder) == 0
     assert "accepted of strange 25.00%, refused of test 0.00%" in capfd.readouterr().out
     after = publishing.read_results(folder)
-    assert load(folder).refusal.threshold == 1.5
+    assert (load(folder).refusal.threshold, load(folder).refusal.doubt) == (1.5, 4.0)
     assert after["artifacts"] == before["artifacts"] and after["files"][FILE] != before["files"][FILE]

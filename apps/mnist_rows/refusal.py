@@ -21,7 +21,7 @@ from apps.pipeline import json_files, model_folder, publishing
 FILE = "refusal.json"
 LAYERS = ((5, 12), (3, 24))  # of each convolution the side of its window and its channels; each moves by 2
 HIDDEN = 48
-DOUBT = 6.0  # how much the log of the highest probability counts beside the log-odds of the small network
+DOUBT = 6.0  # of a new one
 LEAST_PROBABLE = 0.5  # where a folder has no such file: answers that are less probable are none
 
 Weights = list[np.ndarray]  # kernel (rows, columns, in, out) and bias of each convolution, then of the dense layers
@@ -32,11 +32,13 @@ class Refusal:
     """The small network, and the score from which on a picture is refused.
 
     about: how it came about: figures and the command.
+    doubt: how much the log of the highest probability counts beside the log-odds; the threshold was chosen with it.
     """
 
     weights: Weights
     threshold: float
     about: dict[str, Any] = dataclasses.field(default_factory=dict)
+    doubt: float = DOUBT
 
     def refuses(self, image: np.ndarray, probabilities: np.ndarray) -> bool:
         """Is what the network reads, (28, 28), nothing that its classes, with these probabilities, know?"""
@@ -45,7 +47,7 @@ class Refusal:
     def scores(self, images: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         """How strange pictures, float (pictures, 28, 28), are, given the probabilities of their classes, (pictures,
         classes): float (pictures,)."""
-        return log_odds(self.weights, images) - DOUBT * np.log(np.maximum(probabilities.max(axis=1), 1e-6))
+        return log_odds(self.weights, images) - self.doubt * np.log(np.maximum(probabilities.max(axis=1), 1e-6))
 
     def measured(self, test: np.ndarray, answers: Callable[[np.ndarray], np.ndarray], command: str) -> Refusal:
         """The same, with the share of test pictures that it refuses, and the command that measures it, beside it."""
@@ -58,7 +60,7 @@ class Refusal:
 
     def save(self, folder: Path) -> None:
         rounded = [np.round(weight.astype(float), 4).tolist() for weight in self.weights]
-        content = {"threshold": self.threshold, "doubt": DOUBT, "about": self.about, "weights": rounded}
+        content = {"threshold": self.threshold, "doubt": self.doubt, "about": self.about, "weights": rounded}
         (folder / FILE).write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
 
     @classmethod
@@ -68,6 +70,7 @@ class Refusal:
 
         class Content(Struct):
             threshold: float
+            doubt: float
             about: dict[str, Any]
             weights: list[Any]
 
@@ -80,7 +83,7 @@ class Refusal:
             log_odds(weights, np.zeros((1, SIZE, SIZE), np.float32))
         except (ValueError, TypeError, IndexError) as error:
             raise json_files.damaged(folder / FILE, what, f"weights of other shapes: {error}") from None
-        return cls(weights, content.threshold, content.about)
+        return cls(weights, content.threshold, content.about, content.doubt)
 
 
 def log_odds(weights: Weights, images: np.ndarray) -> np.ndarray:
