@@ -122,9 +122,9 @@ def handlers(file: ONNX) -> dict[str, tuple[Callable, list]]:
         new = ctx.make_node(
             operator.name, given, attr=operator.attributes(), output_count=1 + len(last), name=f"{node.name}_onnx"
         )
-        axes = ctx.make_const(f"keras_rnn_{uuid.uuid4().hex}", np.array([1], np.int64))  # the directions
+        directions = constant(ctx, 1)
         shape, dtype = known[outputs]
-        ctx.make_node("Squeeze", [new.output[0], axes.output[0]], outputs=[outputs], shapes=[shape], dtypes=[dtype])
+        ctx.make_node("Squeeze", [new.output[0], directions], outputs=[outputs], shapes=[shape], dtypes=[dtype])
         for output, found in zip(last, new.output[1:], strict=True):
             shape, dtype = known[output]
             ctx.make_node("Identity", [found], outputs=[output], shapes=[shape], dtypes=[dtype])
@@ -136,18 +136,18 @@ def weights_of(ctx, parameters: str, operator: Operator) -> list[str]:
     """W, R and B of tf2onnx's graph from cuDNN's parameters, by operators that a runtime folds when it loads a file."""
     places, units = PLACES[operator.name], operator.units
     found, start = [], 0
-
-    def const(*values):
-        return ctx.make_const(f"keras_rnn_{uuid.uuid4().hex}", np.array(values, np.int64)).output[0]
-
     shapes = (len(places), units, operator.features), (len(places), units, units), (2, len(places), units)
     for axis, shape in zip((0, 0, 1), shapes, strict=True):  # of the gates
         stop = start + int(np.prod(shape))
         whole = [1, -1] if axis else [1, -1, shape[-1]]
-
-        part = ctx.make_node("Slice", [parameters, const(start), const(stop)]).output[0]
-        part = ctx.make_node("Reshape", [part, const(*shape)]).output[0]
-        part = ctx.make_node("Gather", [part, const(*places)], attr={"axis": axis}).output[0]
-        found.append(ctx.make_node("Reshape", [part, const(*whole)]).output[0])
+        part = ctx.make_node("Slice", [parameters, constant(ctx, start), constant(ctx, stop)]).output[0]
+        part = ctx.make_node("Reshape", [part, constant(ctx, *shape)]).output[0]
+        part = ctx.make_node("Gather", [part, constant(ctx, *places)], attr={"axis": axis}).output[0]
+        found.append(ctx.make_node("Reshape", [part, constant(ctx, *whole)]).output[0])
         start = stop
     return found
+
+
+def constant(ctx, *values: int) -> str:
+    """Whole numbers in tf2onnx's graph."""
+    return ctx.make_const(f"keras_rnn_{uuid.uuid4().hex}", np.array(values, np.int64)).output[0]
