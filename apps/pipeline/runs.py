@@ -183,7 +183,7 @@ class Run:
                 "Measured on a sample of the test data, as training was stopped; `evaluate` measures all.", flush=True
             )
             test = sample(test)
-        listed = publishing.read_results(self.output)["artifacts"]  # of 8 bits, one may be left out
+        listed = publishing.read_results(self.output).get("artifacts", {})  # of 8 bits, one may be left out
         for artifact in filter(listed.__contains__, artifacts):
             again = publishing.evaluation_command(self.app, self.output, artifact)
             command = publishing.command() if self.own_data else again
