@@ -32,7 +32,8 @@ class Signature(NamedTuple):
 
     def trace(self):
         """The function as a graph."""
-        return tf.function(self.function, autograph=False).get_concrete_function(**{s.name: s for s in self.specs})
+        with fast_paths.tracing_for_export():
+            return tf.function(self.function, autograph=False).get_concrete_function(**{s.name: s for s in self.specs})
 
     def traced(self) -> Traced:
         """Itself, as a graph already."""

@@ -16,7 +16,7 @@ from layer_table import BATCH, FEATURES, MASK, QUICK_ROWS, ROWS, TIME, UNITS, Ro
 from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_rnn import GRU, LSTM, SimpleRNN, artifacts, fast_paths
-from keras_rnn.fast_paths import cudnn
+from keras_rnn.fast_paths import cudnn, shared
 
 keras_on_cudnn = importlib.import_module("keras.src.backend.tensorflow.rnn")  # a function in it has its name
 LAYERS = [SimpleRNN, LSTM, GRU]
@@ -333,6 +333,21 @@ def test_graphs_for_litert_and_for_training_here_are_the_loop_alone(monkeypatch)
     (pair,) = pairs(traced(lambda x: layer(x, training=True), ANY)).values()
     assert {"CudnnRNNV3", "CudnnRNNBackpropV3"} <= pair["GPU"]
     assert not pairs(traced(lambda x: dropping(x, training=True), ANY))
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=named)
+def test_after_a_few_shapes_only_a_file_holds_both(layer, monkeypatch):
+    """A graph of yet another length is not the one that goes to another machine, and is built in half the time."""
+    monkeypatch.setattr(shared, "_shapes", {})
+    recurrent = layer(UNITS)
+    recurrent.build(ANY)
+    lengths = range(TIME, TIME + shared.SHAPES + 2)
+    held = [len(pairs(traced(recurrent, (BATCH, length, FEATURES)))) for length in lengths]
+    assert held == [1] * shared.SHAPES + [0, 0]
+    signature = artifacts.Signature(lambda x: {"y": recurrent(x)}, [tf.TensorSpec((BATCH, 99, FEATURES), name="x")])
+    assert len(pairs(signature.trace().graph.as_graph_def())) == 1
+    monkeypatch.setattr(cudnn, "available", lambda: True)
+    assert len(pairs(traced(recurrent, (BATCH, 99, FEATURES)))) == 1
 
 
 def test_pairs_have_names_of_their_own():

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_rnn.cells import RecurrentCell
-from keras_rnn.fast_paths import choice, cudnn, fused, gradient, onnx, steps, tracing
+from keras_rnn.fast_paths import choice, cudnn, fused, gradient, onnx, shared, steps, tracing
 from keras_rnn.fast_paths.choice import Path, Purpose
-from keras_rnn.fast_paths.tracing import ONNX, LiteRT, tracing_for
+from keras_rnn.fast_paths.formulas import formula_of
+from keras_rnn.fast_paths.tracing import ONNX, LiteRT, tracing_for, tracing_for_export
 
-__all__ = ["ONNX", "LiteRT", "Path", "Purpose", "run", "tracing_for"]
+__all__ = ["ONNX", "LiteRT", "Path", "Purpose", "run", "tracing_for", "tracing_for_export"]
 
 
 def run(
@@ -52,9 +53,10 @@ def run(
         "return_all_outputs": return_all_outputs,
     }
     in_steps = unroll or bool(dropout)
-    path = choice.of_layer(cell, inputs, states, mask, purpose, in_steps=in_steps, use_cudnn=use_cudnn)
+    few = not tf.executing_eagerly() and shared.is_one_of_few(kind_of(cell, mask, options), tuple(inputs.shape))
+    path = choice.of_layer(cell, inputs, states, mask, purpose, in_steps=in_steps, one_of_few=few, use_cudnn=use_cudnn)
     ways = {
-        None: functools.partial(gradient.run, purpose=purpose, last_output=last_output, **options),
+        None: functools.partial(gradient.run, purpose=purpose, one_of_few=few, last_output=last_output, **options),
         Path.STEPS: functools.partial(
             steps.run, last_output=last_output, dropout=dropout, training=training, unroll=unroll, **options
         ),
@@ -72,3 +74,9 @@ def run(
     weights = {name: getattr(cell, name) for name in cell.weight_names if hasattr(cell, name)}  # or its build is own
     weights = {name: None if weight is None else tf.convert_to_tensor(weight) for name, weight in weights.items()}
     return ways[path](cell, inputs, states, weights, mask)
+
+
+def kind_of(cell: RecurrentCell, mask: tf.Tensor | None, options: dict[str, bool]) -> tuple:
+    """What the graphs of layers have in common if one can serve them all, whatever their batch and time."""
+    formula = formula_of(cell)
+    return (formula, cell.activation, cell.units, mask is not None, *options.items()) if formula else ()

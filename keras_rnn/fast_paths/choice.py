@@ -6,7 +6,8 @@ All give the numbers of `sequence.scan`, are called with the same arguments and 
     fused       LiteRT's one operator for an LSTM                    asked for, tanh and sigmoid, states of zeros
     ONNX        ONNX's operator LSTM, GRU or RNN                     an ONNX file, float32, activations that ONNX has
     cuDNN       one kernel of the GPU that the graph runs on; on     tanh and sigmoid, no dropout in the steps; in
-                a CPU, one of the others                             training if this machine has a GPU
+                a CPU, one of the others                             training, and after the first few shapes, if
+                                                                     this machine has a GPU
     steps       the cell's own step, again and again                 any cell; all LiteRT files but fused ones, in ONNX
                                                                      what has no operator
     plain       the formula's step, which TensorFlow differentiates  inference of any batch or time; beside cuDNN
@@ -88,6 +89,7 @@ def of_layer(
     purpose: Purpose,
     *,
     in_steps: bool = False,
+    one_of_few: bool = True,
     use_cudnn: str | bool | None = "auto",
 ) -> Path | None:
     """FUSED, ONNX, CUDNN or STEPS; None where the cell's formula gives the numbers, and `of_formula` says how.
@@ -95,6 +97,7 @@ def of_layer(
     Args:
         inputs: `(time, batch, features)`, as for `sequence.scan`; states and mask too.
         in_steps: something asks for the cell's own steps: a Python loop, or dropout of the states.
+        one_of_few: as for `of_formula`.
         use_cudnn: as for `fast_paths.run`.
 
     Raises:
@@ -113,7 +116,8 @@ def of_layer(
     if file := tracing.litert():
         is_fused = file.fused_lstm and has_kernel and cudnn.mode(cell) == "lstm" and mask is None
         return Path.FUSED if is_fused and fused.takes(states) else Path.STEPS
-    stays_here = purpose is Purpose.TRAINING and not cudnn.available()  # isn't taken to another machine
+    one_of_many = None not in inputs.shape and not one_of_few and not tracing.saved_model()
+    stays_here = (purpose is Purpose.TRAINING or one_of_many) and not cudnn.available()  # not for another machine
     if has_kernel and use_cudnn is not False and not stays_here and inputs.shape[0] != 1:
         return Path.CUDNN
     return without_cudnn(cell, inputs, in_steps)
@@ -130,7 +134,7 @@ def of_formula(formula: type[Formula], inputs: tf.Tensor, units: int, purpose: P
 
     Args:
         inputs: `(time, batch, features)`.
-        one_of_few: the shapes are among the first that came with a layer of this size, if they are known.
+        one_of_few: the inputs' shape is known, and among the first that came in graphs with layers of this kind.
     """
     if purpose is Purpose.BESIDE_CUDNN:
         return Path.PLAIN

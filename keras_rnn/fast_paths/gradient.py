@@ -45,6 +45,7 @@ def run(
     zero_output_for_mask: bool = False,
     return_all_outputs: bool = True,
     purpose: Purpose = Purpose.TRAINING,
+    one_of_few: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor | None, list[tf.Tensor]]:
     """A cell that has a formula, over inputs `(time, batch, features)`; results as from `sequence.scan`.
 
@@ -52,13 +53,14 @@ def run(
         weights: the cell's kernel, recurrent_kernel and bias.
         last_output, go_backwards, zero_output_for_mask, return_all_outputs: as for `sequence.scan`.
         purpose: to train, what the gradient by hand needs is saved.
+        one_of_few: as for `choice.of_formula`.
     """
     if go_backwards:
         inputs = tf.reverse(inputs, [0])
         mask = None if mask is None else tf.reverse(mask, [0])
     passes = Passes(formula_of(cell), cell.activation, mask is not None, return_all_outputs)
     arguments = [inputs, *biases_together(**weights), *initial_states, *([] if mask is None else [mask])]
-    results = by_path(passes, arguments, purpose)
+    results = by_path(passes, arguments, purpose, one_of_few)
     hidden, states = (results[0], results[1:]) if return_all_outputs else (None, results)
     if mask is None:
         return states[0], hidden, states
@@ -70,12 +72,11 @@ def run(
     return last, tf.where(tf.expand_dims(seen, -1), hidden, before) if return_all_outputs else None, states
 
 
-def by_path(passes: Passes, arguments: Tensors, purpose: Purpose) -> Tensors:
+def by_path(passes: Passes, arguments: Tensors, purpose: Purpose, one_of_few: bool) -> Tensors:
     """The results of `passes`, by the path that `choice` names for arguments of these shapes."""
     inputs, save, whole = arguments[0], purpose is Purpose.TRAINING, replace(passes, as_one_block=True)
     known = None not in inputs.shape[:2]
-    few = known and not tf.executing_eagerly() and shared.is_one_of_few(passes, arguments)
-    path = choice.of_formula(passes.formula, inputs, arguments[3].shape[0], purpose, few)
+    path = choice.of_formula(passes.formula, inputs, arguments[3].shape[0], purpose, one_of_few)
     if path is Path.XLA and (ways := shared.compiled(whole, arguments)):
         return with_gradient(whole, arguments, save, ways)
     if path is Path.ONE_BLOCK:

@@ -19,7 +19,7 @@ COMPILED = 32  # pairs of passes that XLA compiles in a process
 TRACED = 64  # pairs of passes for any shape in a process
 
 Shapes = tuple[tuple[int | None, ...], ...]
-_shapes: dict[tuple, set[tuple]] = {}
+_shapes: dict[tuple, set[tuple]] = {}  # of inputs, by the kind of layer
 _compiled: set[tuple] = set()
 _traced: set[tuple] = set()
 
@@ -43,10 +43,9 @@ def loosened(passes: Passes, shapes: Shapes) -> Shapes:
     return (None, None, features), *weights, *[(None, weights[2][0])] * states, *[(None, None)] * passes.masked
 
 
-def is_one_of_few(passes: Passes, arguments: Sequence[tf.Tensor]) -> bool:
-    """Whether arguments of known shapes are of one of the first few that came."""
-    shapes = shapes_of(arguments)
-    return admitted(shapes, _shapes.setdefault((passes, loosened(passes, shapes)), set()), SHAPES)
+def is_one_of_few(kind: tuple, shape: tuple[int | None, ...]) -> bool:
+    """Whether a shape of inputs is known, and of the first few that came in graphs with layers of one kind."""
+    return None not in shape and admitted(shape, _shapes.setdefault(kind, set()), SHAPES)
 
 
 def compiled(passes: Passes, arguments: Sequence[tf.Tensor]) -> tuple[Callable, Callable] | None:

@@ -1,5 +1,5 @@
-"""What a graph is being traced for: a LiteRT file, whose converter and runtime want other loops, or an ONNX file,
-which has operators for whole layers."""
+"""What a graph is being traced for: a LiteRT file, whose converter and runtime want other loops, an ONNX file, which
+has operators for whole layers, or a SavedModel, which another machine may run."""
 
 import contextlib
 import contextvars
@@ -39,18 +39,32 @@ class ONNX:
         return self.operators.index(operator)
 
 
+@dataclass(frozen=True)
+class SavedModel:
+    """A folder that is taken to machines with and without a GPU."""
+
+
 # Of a context, and so of a thread: others go on computing while one exports.
-_tracing_for: contextvars.ContextVar[LiteRT | ONNX | None] = contextvars.ContextVar("tracing_for", default=None)
+_tracing_for: contextvars.ContextVar[LiteRT | ONNX | SavedModel | None] = contextvars.ContextVar(
+    "tracing_for", default=None
+)
 
 
 @contextlib.contextmanager
-def tracing_for(file: LiteRT | ONNX) -> Iterator[None]:
+def tracing_for(file: LiteRT | ONNX | SavedModel) -> Iterator[None]:
     """What is traced inside is made for this file."""
     token = _tracing_for.set(file)
     try:
         yield
     finally:
         _tracing_for.reset(token)
+
+
+@contextlib.contextmanager
+def tracing_for_export() -> Iterator[None]:
+    """What is traced inside is made for the file that is named outside, or else for a SavedModel."""
+    with tracing_for(_tracing_for.get() or SavedModel()):
+        yield
 
 
 def litert() -> LiteRT | None:
@@ -63,3 +77,8 @@ def onnx() -> ONNX | None:
     """The ONNX file that is being traced for, if one is."""
     file = _tracing_for.get()
     return file if isinstance(file, ONNX) else None
+
+
+def saved_model() -> bool:
+    """Whether a SavedModel is being traced for."""
+    return isinstance(_tracing_for.get(), SavedModel)
