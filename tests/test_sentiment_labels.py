@@ -17,6 +17,7 @@ from apps.sentiment.evaluation import evaluate, probabilities
 from apps.sentiment.learning import balancing, text_batches
 from apps.sentiment.model import build_model
 from apps.sentiment.use import load
+from apps.serve.predicting import Predictor
 
 APP = APPS["sentiment"]
 NAMES = ("neg", "neutral", "pos")
@@ -83,6 +84,17 @@ def test_python_answers_with_all_labels_and_explains_the_one(folder, expected):
         "plain",
         pytest.approx(classifier.log_odds(ids, label) - without),
     )
+
+
+def test_the_server_answers_as_the_saved_model(folder, expected):
+    """As TensorFlow Serving does where a signature has several outputs: objects, or columns."""
+    served = Predictor("stars", str(folder))
+    assert served.outputs == {"probabilities": "DT_FLOAT", "labels": "DT_STRING"}
+    rows = served.predict({"instances": TEXTS}, most=10, seconds=9.0)["predictions"]
+    np.testing.assert_allclose([row["probabilities"] for row in rows], expected, atol=1e-5)
+    assert all(row["labels"] == list(NAMES) for row in rows)
+    columns = served.predict({"inputs": {"text": TEXTS}}, most=10, seconds=9.0)["outputs"]
+    assert columns == {name: [row[name] for row in rows] for name in ("probabilities", "labels")}
 
 
 def test_the_command_line_knows_them(folder, expected, capfd, tmp_path, monkeypatch):

@@ -18,11 +18,14 @@ import pytest
 
 from apps import chinese_pos, mnist_rows, sentiment, shakespeare
 from apps.chinese_pos.output import as_plain
+from apps.pipeline import publishing
+from apps.pipeline.errors import DataError
 
 pytest.importorskip("fastapi", reason="needs the packages of keras-rnn[serve]")
 uvicorn = pytest.importorskip("uvicorn", reason="needs the packages of keras-rnn[serve]")
 
-from apps.serve.__main__ import main  # noqa: E402
+from apps.serve.__main__ import main, models_of  # noqa: E402
+from apps.serve.predicting import SERVED, Predictor  # noqa: E402
 from apps.serve.service import Settings, application  # noqa: E402
 
 
@@ -154,13 +157,26 @@ def test_the_command_line_says_what_is_wrong(capsys, monkeypatch):
     assert "expected the packages of keras-rnn[serve], got no fastapi and no uvicorn" in capsys.readouterr().err
 
 
+def test_models_of_ones_own(tmp_path):
+    shipped = publishing.SHIPPED / "word_reversal"
+    assert models_of([]) == dict.fromkeys(SERVED)
+    assert models_of(["sentiment", f"mine={shipped}"]) == {"sentiment": None, "mine": str(shipped)}
+    for wrong in (["mine="], ["a/b=c"], ["sentiment", "sentiment=x"]):
+        with pytest.raises(DataError, match=r"^expected (NAME=FOLDER|a name once)"):
+            models_of(wrong)
+    assert Predictor("mine", str(shipped)).predict({"instances": ["live"]}, 1, 9.0) == {"predictions": ["evil"]}
+    with pytest.raises(DataError, match=r"^expected the folder of a model that `train` wrote"):
+        Predictor("mine", str(tmp_path))
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.skipif(os.name != "posix", reason="signals of Unix")
-def test_a_process_serves_without_tensorflow_and_ends_when_told():
+def test_processes_serve_without_tensorflow_and_end_when_told(workers):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "apps", "serve", "word_reversal", "--port", str(port)]
+    command = [sys.executable, "-m", "apps", "serve", "word_reversal", "--port", str(port), "--workers", str(workers)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

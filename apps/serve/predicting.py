@@ -6,8 +6,10 @@ import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from apps.pipeline import model_folder
 from apps.pipeline.errors import DataError
 
 SIZE = 28  # of a picture of mnist_rows
@@ -24,13 +26,14 @@ class Served:
 
     Attributes:
         input: the one that has an entry for each instance, and its type in TensorFlow's words.
-        output: by the name in the SavedModel.
-        answer: (the app's loaded object, an instance, its number in the request, options, a check of the time) -> JSON.
+        outputs: of the loaded app, by their names in the SavedModel, with their types.
+        answer: (the app's loaded object, an instance, its number in the request, options, a check of the time) -> JSON;
+            by their names where there are several outputs.
         options: inputs that are one number for all instances, with their types and what they are if not given.
     """
 
     input: tuple[str, str]
-    output: tuple[str, str]
+    outputs: Callable[[Any], Mapping[str, str]]
     answer: Callable[[Any, Any, int, Mapping[str, Any], Callable[[], None]], Any]
     options: Mapping[str, tuple[type, Any]] = field(default_factory=dict)
 
@@ -41,8 +44,14 @@ def _text(value: Any) -> str:
     return value
 
 
-def _sentiment(loaded: Any, instance: Any, *_: Any) -> float:
-    return float(loaded.probabilities(loaded.vocabulary.ids(_text(instance)))[1])
+def _sentiment(loaded: Any, instance: Any, *_: Any) -> float | dict[str, Any]:
+    found, labels = loaded.probabilities(loaded.vocabulary.ids(_text(instance))), loaded.vocabulary.labels
+    return {"probabilities": found.tolist(), "labels": list(labels)} if len(labels) > 2 else float(found[1])
+
+
+def _of_labels(loaded: Any) -> dict[str, str]:
+    several = len(loaded.vocabulary.labels) > 2
+    return {"probabilities": "DT_FLOAT", "labels": "DT_STRING"} if several else {"probability": "DT_FLOAT"}
 
 
 def _mnist_rows(loaded: Any, instance: Any, *_: Any) -> list[float]:
@@ -86,24 +95,36 @@ def _chinese_pos(loaded: Any, instance: Any, *_: Any) -> str:
 
 
 SERVED = {
-    "sentiment": Served(("text", "DT_STRING"), ("probability", "DT_FLOAT"), _sentiment),
-    "mnist_rows": Served(("image", "DT_FLOAT"), ("probabilities", "DT_FLOAT"), _mnist_rows),
+    "sentiment": Served(("text", "DT_STRING"), _of_labels, _sentiment),
+    "mnist_rows": Served(("image", "DT_FLOAT"), lambda _: {"probabilities": "DT_FLOAT"}, _mnist_rows),
     "shakespeare": Served(
         ("prompt", "DT_STRING"),
-        ("text", "DT_STRING"),
+        lambda _: {"text": "DT_STRING"},
         _shakespeare,
         {"length": (int, 200), "temperature": (float, 0.8), "seed": (int, 0)},
     ),
-    "word_reversal": Served(("word", "DT_STRING"), ("reversed", "DT_STRING"), _word_reversal),
-    "chinese_pos": Served(("text", "DT_STRING"), ("tagged", "DT_STRING"), _chinese_pos),
+    "word_reversal": Served(("word", "DT_STRING"), lambda _: {"reversed": "DT_STRING"}, _word_reversal),
+    "chinese_pos": Served(("text", "DT_STRING"), lambda _: {"tagged": "DT_STRING"}, _chinese_pos),
 }
 
 
 class Predictor:
-    """A loaded app that answers requests; threads may share it."""
+    """A loaded model that answers requests; threads may share it.
 
-    def __init__(self, app: str):
-        self.served, self._loaded = SERVED[app], importlib.import_module(f"apps.{app}").load()
+    Args:
+        name: of an app, whose shipped model it is if there is no folder.
+        folder: of a model of one's own; its results.json says of which app.
+
+    DataError if there is no such model.
+    """
+
+    def __init__(self, name: str, folder: str | None = None):
+        app = name if folder is None else model_folder.results_of(Path(folder)).get("app")
+        if app not in SERVED:
+            raise DataError(f"expected the folder of a model that `train` wrote, with its results.json, got {folder}")
+        load = importlib.import_module(f"apps.{app}").load
+        self.served, self._loaded = SERVED[app], load() if folder is None else load(Path(folder))
+        self.outputs = self.served.outputs(self._loaded)
 
     def predict(self, request: Any, most: int, seconds: float) -> dict[str, Any]:
         """The answer to a request in TensorFlow Serving's form: "instances" gives "predictions", "inputs" "outputs".
@@ -128,7 +149,9 @@ class Predictor:
         for row, instance in enumerate(instances):
             check()
             found.append(self.served.answer(self._loaded, instance, row, options, check))
-        return {"predictions" if by_rows else "outputs": found}
+        if by_rows or len(self.outputs) == 1:
+            return {"predictions" if by_rows else "outputs": found}
+        return {"outputs": {name: [row[name] for row in found] for name in self.outputs}}
 
     def _read(self, request: Any) -> tuple[bool, Sequence[Any], dict[str, Any]]:
         """Whether the request is of rows, its instances, and the options."""

@@ -7,7 +7,8 @@ import os
 import threading
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -26,12 +27,13 @@ class Settings:
     """What is served, and how much of it at once.
 
     Attributes:
+        models: their names, and the folders of those that aren't the shipped one of the app with that name.
         most_bytes: of a request.
         most_instances: in a request.
         seconds: that a request may take.
     """
 
-    apps: tuple[str, ...] = tuple(SERVED)
+    models: Mapping[str, str | None] = field(default_factory=lambda: dict.fromkeys(SERVED))
     most_bytes: int = 2**20
     most_instances: int = 256
     seconds: float = 10.0
@@ -75,14 +77,13 @@ class Refused(Exception):
 def application(settings: Settings | None = None) -> FastAPI:
     """The service; a worker's settings come by the environment."""
     if settings is None:
-        given = json.loads(os.environ.get(SETTINGS, "{}"))
-        settings = Settings(**given | {"apps": tuple(given.get("apps", SERVED))})
+        settings = Settings(**json.loads(os.environ.get(SETTINGS, "{}")))
     about = "The apps of keras_rnn in TensorFlow Serving's REST form."
     # The pages that show the OpenAPI description fetch scripts from elsewhere: the description alone is served.
     service = FastAPI(
         title="keras_rnn", version=version("keras-rnn") or "0", description=about, docs_url=None, redoc_url=None
     )
-    predictors, metrics = {app: Predictor(app) for app in settings.apps}, Metrics()
+    predictors, metrics = {name: Predictor(name, folder) for name, folder in settings.models.items()}, Metrics()
 
     def predictor(name: str) -> Predictor:
         if name not in predictors:
@@ -103,12 +104,13 @@ def application(settings: Settings | None = None) -> FastAPI:
     @service.get("/v1/models/{name}/metadata")
     def metadata(name: str) -> dict[str, Any]:
         """A model's signature."""
-        served = predictor(name).served
+        model = predictor(name)
+        served, outputs = model.served, {name: {"dtype": kind} for name, kind in model.outputs.items()}
         inputs = {served.input[0]: {"dtype": served.input[1]}}
         inputs |= {
             key: {"dtype": "DT_INT32" if kind is int else "DT_FLOAT"} for key, (kind, _) in served.options.items()
         }
-        signature = {"inputs": inputs, "outputs": {served.output[0]: {"dtype": served.output[1]}}}
+        signature = {"inputs": inputs, "outputs": outputs}
         definition = {"signature_def": {"serving_default": signature | {"method_name": "tensorflow/serving/predict"}}}
         return {"model_spec": {"name": name, "version": "1"}, "metadata": {"signature_def": definition}}
 
@@ -120,7 +122,8 @@ def application(settings: Settings | None = None) -> FastAPI:
         try:
             content = decoded(await body_of(request, settings.most_bytes))
             answer = await run_in_threadpool(model.predict, content, settings.most_instances, settings.seconds)
-            code, found = 200, len(next(iter(answer.values())))
+            values = next(iter(answer.values()))
+            code, found = 200, len(next(iter(values.values())) if isinstance(values, dict) else values)
             return answer
         except DataError as error:
             code = 400
