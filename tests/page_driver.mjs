@@ -60,6 +60,10 @@ try {
     for (const picture of pictures) answers.push([...(await reader.recognise(Float32Array.from(picture)))]);
     return answers;
   }, task.pictures ?? []);
+  found.scores = await page.evaluate(async (pictures) => {
+    const { refusal } = await panels.digit.loaded;
+    return pictures.map(({ picture, probabilities }) => refusal.score(Float32Array.from(picture), probabilities));
+  }, task.scored ?? []);
   for (const strokes of task.drawings ?? []) {
     await page.click("#clear");
     const { x, y, width } = await page.locator("#drawing").boundingBox();

@@ -19,6 +19,7 @@ from apps import sentiment
 from apps.chinese_pos import sentences
 from apps.chinese_pos.lexicon import Lexicon
 from apps.chinese_pos.use import Tagger
+from apps.mnist_rows.refusal import Refusal
 from apps.mnist_rows.use import Recogniser
 from apps.page.__main__ import SITE, Handler, main, write_page
 from apps.pipeline.vocabulary import Vocabulary
@@ -31,6 +32,9 @@ from apps.word_reversal.use import Translator
 MODELS = Path(__file__).parents[1] / "saved_models"
 DRIVER = Path(__file__).with_name("page_driver.mjs")
 SEVEN = [[[80, 70], [200, 70], [120, 230]]]  # strokes on the page's canvas of 280 x 280
+HATCHED = [[(60 + 40 * n, 40), (60 + 40 * n, 240)] for n in range(5)] + [
+    [(40, 80 + 60 * n), (240, 80 + 60 * n)] for n in range(3)
+]
 GAMMA = [[[20, 20], [20, 68]], [[20, 20], [44, 20], [44, 44]]]  # 22 thick: in a corner, 70 high and 46 wide
 TYPED = "A warm, funny film. The plot makes no sense."
 
@@ -226,6 +230,15 @@ def pictures():
     return made
 
 
+PROBABLE = [[0.05] * 5 + [0.75] + [0.0] * 4, [1.0] + [0.0] * 9] * 6  # what a network might have said of them
+
+
+def strange():
+    """Strokes, and noise, as float32 (28, 28)."""
+    noise = np.random.default_rng(5).random((2, 28, 28)).astype(np.float32)
+    return [*pictures()[:10], *noise]
+
+
 def random_words():
     generator = random.Random(4)
     characters = Alphabet.load(MODELS / "word_reversal").characters
@@ -248,7 +261,11 @@ def answers(served):
     task = {"texts": reviews(), "explained": [TYPED], "pictures": [picture.ravel().tolist() for picture in pictures()]}
     task |= {"reversed": {"words": WORDS, "beam": 3}}
     task |= {
-        "drawings": [SEVEN, GAMMA],
+        "drawings": [SEVEN, GAMMA, HATCHED],
+        "scored": [
+            {"picture": picture.ravel().tolist(), "probabilities": probabilities}
+            for picture, probabilities in zip(strange(), PROBABLE, strict=True)
+        ],
         "chinese": chinese_texts(148),
         "written": WRITTEN,
         "typed": TYPED,
@@ -291,6 +308,17 @@ def test_the_browser_recognises_pictures_as_python_does(answers):
     assert answers["drawings"][0]["answer"] == "This is a 7."
     drawn = np.array(answers["drawings"][0]["picture"], np.float32).reshape(28, 28)
     assert np.argmax(recogniser.probabilities(drawn)) == 7
+
+
+@in_browser
+def test_the_browser_refuses_what_python_refuses(answers):
+    refusal = Refusal.load(MODELS / "mnist_rows")
+    expected = [refusal.scores(one[None], np.array([row]))[0] for one, row in zip(strange(), PROBABLE, strict=True)]
+    assert min(expected) < refusal.threshold < max(expected)
+    np.testing.assert_allclose(answers["scores"], expected, rtol=1e-4, atol=1e-3)
+    assert answers["drawings"][2]["answer"] == "No digit found."
+    drawn = np.array(answers["drawings"][2]["picture"], np.float32).reshape(28, 28)
+    assert refusal.refuses(drawn, Recogniser(MODELS / "mnist_rows", "litert_int8").probabilities(drawn))
 
 
 @in_browser

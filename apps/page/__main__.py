@@ -21,11 +21,11 @@ from whole_files import write_whole
 SITE = Path(__file__).with_name("site")
 RUNTIME = "@litertjs/core@~2.5.3"
 MODELS = {  # of which app the page has which files; Shakespeare in 32 bits, for the same text as everywhere
-    "chinese_pos": ("vocabulary.json", "litert_int8"),
-    "mnist_rows": ("labels.json", "litert_int8"),
-    "sentiment": ("vocabulary.json", "litert_int8"),
-    "shakespeare": ("vocabulary.json", "litert"),
-    "word_reversal": ("vocabulary.json", "litert_int8"),
+    "chinese_pos": (("vocabulary.json",), "litert_int8"),
+    "mnist_rows": (("labels.json", "refusal.json"), "litert_int8"),
+    "sentiment": (("vocabulary.json",), "litert_int8"),
+    "shakespeare": (("vocabulary.json",), "litert"),
+    "word_reversal": (("vocabulary.json",), "litert_int8"),
 }
 WASM = "runtime/wasm/"  # as index.html names it
 
@@ -40,7 +40,7 @@ def write_page(folder: Path, packages: Path | None = None, address: str | None =
     for name in sorted(path.name for path in SITE.iterdir() if path.is_file()):
         write_whole(folder / name, (SITE / name).read_bytes())
     for app, (about, artifact) in MODELS.items():
-        for name in (about, publishing.FILES[artifact], publishing.RESULTS):
+        for name in (*about, publishing.FILES[artifact], publishing.RESULTS):
             write_whole(folder / "models" / app / name, (publishing.SHIPPED / app / name).read_bytes())
     if address:
         base = f"{address.rstrip('/')}/{RUNTIME.replace('~', '')}"

@@ -89,9 +89,10 @@ function showBeliefs(beliefs, labels) {
 
 const bestOf = (values) => values.indexOf(Math.max(...values));
 
-function showAnswer(labels, probabilities) {
+/** probabilities: null if nothing is drawn; refused: whether what is drawn is none of the digits. */
+function showAnswer(labels, probabilities, refused) {
   element("probabilities").replaceChildren(
-    ...Array.from(probabilities ?? [], (probability, index) => {
+    ...Array.from(refused ? [] : (probabilities ?? []), (probability, index) => {
       const row = document.createElement("tr");
       const [head, bar, number] = ["th", "td", "td"].map((name) => row.appendChild(document.createElement(name)));
       head.scope = "row";
@@ -103,7 +104,8 @@ function showAnswer(labels, probabilities) {
     }),
   );
   const label = probabilities && labels[bestOf(probabilities)];
-  element("answer").replaceChildren(probabilities ? both(`This is a ${label}.`, `这是 ${label}。`) : "");
+  const told = refused ? both("No digit found.", "没有找到数字。") : both(`This is a ${label}.`, `这是 ${label}。`);
+  element("answer").replaceChildren(probabilities ? told : "");
 }
 
 export const digitPanel = () => {
@@ -119,7 +121,8 @@ export const digitPanel = () => {
       const answer = panel.repeatable(async (latest) => {
         const picture = readPicture(reader.form);
         showPicture(picture);
-        showAnswer(reader.labels, picture && (await panel.timed(() => reader.recognise(picture))));
+        const found = picture && (await panel.timed(() => reader.recognise(picture)));
+        showAnswer(reader.labels, found, found && reader.refusal.refuses(picture, found));
         const beliefs = picture ? await reader.beliefs(picture) : [];
         if (latest()) showBeliefs(beliefs, reader.labels);
       });

@@ -1,17 +1,24 @@
 // The model of apps/mnist_rows: a picture, row by row.
+import { Refusal } from "./refusal.js";
 import { Model, fetchJson } from "./runtime.js";
 
 const SIZE = 28;
 
 export class DigitReader {
   static async load(folder, progress) {
-    const { labels, image } = await fetchJson(`${folder}/labels.json`);
-    return new DigitReader(await Model.load(`${folder}/model_int8.tflite`, progress), labels, image);
+    const [{ labels, image }, refusal] = await Promise.all(
+      ["labels", "refusal"].map((name) => fetchJson(`${folder}/${name}.json`)),
+    );
+    const model = await Model.load(`${folder}/model_int8.tflite`, progress);
+    return new DigitReader(model, labels, image, new Refusal(refusal));
   }
 
-  /** labels: the name of each output; form: how the pictures are made, for `centred` of picture.js. */
-  constructor(model, labels, form) {
-    Object.assign(this, { model, labels, form });
+  /**
+   * labels: the name of each output; form: how the pictures are made, for `centred` of picture.js; refusal: which ones
+   * aren't answered.
+   */
+  constructor(model, labels, form, refusal) {
+    Object.assign(this, { model, labels, form, refusal });
   }
 
   /** Float32Array(784), rows of a picture, 0 paper to 1 ink -> each label's probability. */
