@@ -21,7 +21,7 @@ def group_of(nodeid: str) -> str:
     stem = Path(file).stem
     if stem == "test_contract":
         return re.split(r"[\[\]-]", f"{test}[")[1]
-    return stem.removeprefix("test_") if stem.removeprefix("test_") in APPS else stem
+    return next((name for name in APPS if f"{stem}_".startswith(f"test_{name}_")), stem)
 
 
 @pytest.hookimpl(optionalhook=True)
