@@ -133,13 +133,20 @@ def test_evaluate_records_one_artifact(app, copy, data, capfd):
     assert app.fails(capfd, *flags).startswith("expected a results.json that lists litert in ")
 
 
+def unread(*arguments):
+    raise DataError("expected nothing of the data, got a call")
+
+
 @pytest.mark.slow
 @every_app
 def test_a_trained_model_is_exported_again(app, trained, data, tmp_path, capfd):
-    """In all formats: what answers as before, and others that have learnt what these have."""
+    """In all formats: what answers as before, and others that have learnt what these have. Neither the app's corpus nor
+    the user's data is read again: they are proven with what train kept."""
     folder = tmp_path / "exported"
     with app.writing(EVERYTHING[app.name]):
-        assert app.run("export", trained / "model.keras", "--data", *data, "--output", folder) == 0
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr(app.part(), "load_data", unread)
+            assert app.run("export", trained / "model.keras", "--output", folder) == 0
         said = capfd.readouterr().out
         assert "are written; `evaluate --record` measures them" in said
         # Rounding moves the answers of a network as small as sentiment's by up to two thirds: that file is left out.
@@ -186,24 +193,18 @@ def test_no_file_goes_past_the_proof(app, trained, data, tmp_path, monkeypatch):
 
 
 @every_app
-def test_export_proves_with_what_train_kept(app, copy, tmp_path, monkeypatch, capfd):
-    """Neither the app's corpus nor the user's data is read again; without what was kept one of them is."""
-
-    def unread(*arguments):
-        raise DataError("expected nothing of the data, got a call")
-
+def test_export_without_what_train_kept(app, copy, tmp_path, monkeypatch, capfd):
+    """Reads the data again, or proves with random inputs where any will do."""
     monkeypatch.setattr(app.part(), "load_data", unread)
     command = ("export", copy / "model.keras", "--output", tmp_path / "out")
-    with app.writing(("saved_model", "litert")):
-        assert app.run(*command) == 0
-        for file in ("1", "model.tflite"):
-            assert (tmp_path / "out" / file).exists()
-        assert "Traceback" not in capfd.readouterr().err
-        (copy / "training" / "typical.npz").unlink()
-        if app.name in ("sentiment", "mnist_rows", "chinese_pos"):  # the others are proven with random inputs then
-            assert app.fails(capfd, *command) == "expected nothing of the data, got a call"
-        else:
+    (copy / "training" / "typical.npz").unlink()
+    if app.name in ("sentiment", "mnist_rows", "chinese_pos"):
+        assert app.fails(capfd, *command) == "expected nothing of the data, got a call"
+        assert app.fails(capfd, *command, "--data", copy) == "expected nothing of the data, got a call"
+    else:
+        with app.writing(("saved_model",)):
             assert app.run(*command) == 0
+        assert (tmp_path / "out" / "1").exists()
 
 
 @every_app
@@ -249,6 +250,19 @@ def test_a_finished_run_is_taken_up_where_it_ended(app, trained, copy, data, mon
         sentence = app.fails(capfd, *flags, flag, 5)
         assert sentence.startswith("expected the settings of the run to resume (")
     assert contents(copy) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("app", [name for name in APPS if name not in ("sentiment", "mnist_rows")], indirect=True)
+def test_training_goes_on_from_another_model(app, trained, data, tmp_path, capfd):
+    """One more epoch of a model that knows the answers, and knows them still. Those two have files of their own."""
+    flags = ("--data", *data, "--start-from", trained, "--output", tmp_path / "on", "--epochs", 1, "--quick")
+    with app.writing(("litert",)):
+        assert app.run("train", *flags) == 0
+    results = publishing.read_results(tmp_path / "on")
+    assert results["training"]["recipe"]["started_from"] == publishing.hashes(publishing.read_results(trained))["1"]
+    assert app.learned(results["artifacts"]["litert"]["value"])
+    assert "to start from, got no SavedModel there" in app.fails(capfd, "train", "--start-from", tmp_path, *flags)
 
 
 @every_app

@@ -68,7 +68,7 @@ def test_train_start_from(app, trained, tmp_path, capfd):
     said = capfd.readouterr().out
     assert "word vectors" not in said and f"next: python -m apps.sentiment classify --model {folder} --explain" in said
     recipe = publishing.read_results(folder)["training"]["recipe"]
-    assert recipe["started_from"] == publishing.hashes(publishing.read_results(trained))["vocabulary.json"]
+    assert recipe["started_from"] == publishing.hashes(publishing.read_results(trained))["1"]
     assert app.run("classify", "--model", folder, "--json", "A good film") == 0
     assert '"answer": "thumbs up"' in capfd.readouterr().out
     assert "expected a trained model in" in app.fails(capfd, "train", "--start-from", tmp_path, *flags)

@@ -16,7 +16,7 @@ from apps.chinese_pos.model import NAME, QUICK, Recipe, build_model
 from apps.chinese_pos.output import FORMATS, print_coloured
 from apps.chinese_pos.use import Tagged, load
 from apps.corpora import peoples_daily
-from apps.pipeline import command_line, publishing
+from apps.pipeline import command_line, model_folder, publishing
 from apps.pipeline.errors import DataError
 from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
@@ -26,22 +26,33 @@ WORTH = 2**15  # bytes of text that pay for a second process
 
 
 def train(
-    recipe: Recipe, data: Path | None, label_with: str | None, tags: str | None, output: Path, resume: bool
+    recipe: Recipe,
+    data: Path | None,
+    label_with: str | None,
+    tags: str | None,
+    output: Path,
+    resume: bool,
+    start_from: Path | None = None,
 ) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
+    own = load_data(data, label_with, tags) if data else None  # before TensorFlow speaks, in case it is refused
     from apps.chinese_pos import traditional
     from apps.chinese_pos.learning import labelled_sentences, learn_to_tag, pretrain
+    from apps.chinese_pos.start import lexicon_from, model_from
     from apps.pipeline import training
     from apps.pipeline.runs import Run
 
     training.set_up(recipe.seed)
-    labelled, validation, test = load_data(data, label_with, tags)
-    lexicon, counts = Lexicon.from_texts(labelled, recipe.pairs, recipe.rarest, traditional.twins())
+    labelled, validation, test = own or load_data(data, label_with, tags)
+    if start_from is None:
+        lexicon, counts = Lexicon.from_texts(labelled, recipe.pairs, recipe.rarest, traditional.twins())
+    else:
+        lexicon, counts = lexicon_from(start_from, labelled, recipe)
     learnt, validated = labelled_sentences(labelled, lexicon, counts), labelled_sentences(validation, lexicon)
     if not validated.labels:
         raise DataError("expected texts to validate with that have the tags of the others, got none: shuffle the data")
     run = Run(NAME, recipe, fingerprint(labelled), output, resume, data is not None)
-    model = build_model(lexicon, recipe)
+    model = build_model(lexicon, recipe) if start_from is None else model_from(start_from, lexicon, recipe)
     sizes = f"{len(labelled):,} texts ({len(learnt.labels):,} sentences), {len(validation):,} to validate"
     knows = f"{len(lexicon.words):,} words; {model.count_params():,} weights"
     print(f"{sizes}, {len(test):,} to test; {knows}", flush=True)
@@ -98,8 +109,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         command_line.need("gensim", "matplotlib", "opencc", "tensorboard")
         changes = QUICK if flags.quick else {}
         changes = changes | ({"word_vector_epochs": 0} if flags.no_word_vectors else {})
+        if start := flags.start_from:
+            sizes = model_folder.started(start, NAME, ("units", "character_size", "pair_size"))
+            changes = changes | {"word_vector_epochs": 0} | sizes
         recipe = commands.recipe(flags, Recipe(), **changes)
-        train(recipe, flags.data, flags.label_with, flags.tags, flags.output, flags.resume)
+        train(recipe, flags.data, flags.label_with, flags.tags, flags.output, flags.resume, start)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         with_jieba = flags.data is None and importlib.util.find_spec("jieba") is not None

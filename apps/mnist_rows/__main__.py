@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from apps.corpora import mnist
 from apps.mnist_rows import artifacts
 from apps.mnist_rows.data import load_data, load_test_data
 from apps.mnist_rows.evaluation import evaluate
 from apps.mnist_rows.model import NAME, QUICK, Recipe, build_model
-from apps.mnist_rows.pictures import SIZE, Labels
+from apps.mnist_rows.pictures import Labels
 from apps.mnist_rows.plots import MOST_PLOTTED, Belief, plot_beliefs, plot_confusion
 from apps.mnist_rows.refusal import Refusal
-from apps.mnist_rows.use import Answer, Picture, load
+from apps.mnist_rows.shown import demonstrate, print_answer
+from apps.mnist_rows.use import Picture, load
 from apps.pipeline import command_line, jobs, model_folder, publishing
 from apps.pipeline.errors import DataError
 from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
-from apps.pipeline.publishing import FILES, Evaluation
+from apps.pipeline.publishing import Evaluation
 
 WORTH = 100  # pictures that pay for a second process
 
@@ -56,81 +54,6 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool, start_f
     run.end("recognise PICTURE")
 
 
-def started_from(folder: Path) -> str:
-    """What tells models to begin with apart; DataError if there is none of this app in the folder."""
-    model_folder.expect_app(folder, NAME)
-    results = publishing.read_results(folder)
-    return publishing.hashes(results).get(FILES["saved_model"]) or publishing.digest(
-        model_folder.read(folder, "labels.json")
-    )
-
-
-def write_refusal(folder: Path, data: Path | None, command: str) -> None:
-    """Learns what the model in a folder isn't to answer, and writes that there."""
-    from apps.mnist_rows.learning import learn_refusal
-
-    recogniser = load(folder)
-    seed = publishing.read_results(folder).get("training", {}).get("recipe", {}).get("seed", Recipe.seed)
-    labelled, validation, test = load_data(data, seed)
-    if labelled.names != recogniser.labels.names:
-        raise DataError(f"expected pictures of {', '.join(recogniser.labels.names)}, got {', '.join(labelled.names)}")
-
-    def answers(pictures: np.ndarray) -> np.ndarray:
-        return np.stack([recogniser.probabilities(picture) for picture in pictures])
-
-    refusal = learn_refusal(answers, labelled, validation, seed)
-    refusal = refusal.measured(test.pictures.astype(np.float32) / 255, answers, command)
-    artifacts.write_refusal(refusal, folder)
-    print(f"{folder}: {refusal.in_words()}")
-
-
-def print_answer(answer: Answer) -> None:
-    """One line for a picture, with the next answer if that is likely too."""
-    file = visible(answer.file)
-    if answer.label is None:
-        print(f"{'(no answer)':>19}  {file}", flush=True)
-        return
-    if answer.characters:
-        each = ", ".join(f"{visible(told['label'])}: {told['probability']:.1%}" for told in answer.characters)
-        together = float(np.prod([told["probability"] for told in answer.characters]))
-        print(f"{visible(answer.label):>10} {together:8.1%}  {file}  ({each})", flush=True)
-        return
-    (label, first), (other, second), *_ = sorted(answer.probabilities.items(), key=lambda item: -item[1])
-    doubt = f"  ({visible(other)}: {second:.1%})" if second >= 0.01 else ""
-    print(f"{visible(label):>10} {first:8.1%}  {file}{doubt}", flush=True)
-
-
-def demonstrate() -> None:
-    """What the shipped model says of three drawn digits, and what it sees of them."""
-    from PIL import Image, ImageDraw
-
-    drawings = (  # name, size, paper, pen, its width, a line through these points
-        ("ink", (180, 200), "white", "midnightblue", 9, [(50, 52), (128, 48), (82, 160)]),
-        (
-            "chalk",
-            (320, 200),
-            "darkgreen",
-            "ivory",
-            13,
-            [(190, 70), (205, 48), (232, 44), (250, 62), (244, 88), (190, 150), (262, 150)],
-        ),
-        ("crayon", (90, 90), "khaki", "firebrick", 4, [(38, 20), (24, 54), (66, 52), (56, 20), (54, 78)]),
-    )
-    recogniser, answers = load(), []
-    for name, size, paper, pen, width, points in drawings:
-        drawing, file = Image.new("RGB", size, paper), io.BytesIO()
-        ImageDraw.Draw(drawing).line(points, pen, width, joint="curve")
-        drawing.save(file, "PNG")
-        file.seek(0)
-        answers.append(recogniser.answer(file, name))
-    for answer in answers:
-        print_answer(answer)
-    print()
-    images = [answer.image for answer in answers if answer.image is not None] or [np.zeros((SIZE, SIZE), np.float32)]
-    for row in np.concatenate(images, axis=1).reshape(SIZE // 2, 2, -1).mean(axis=1):
-        print("".join(" .:*#"[int(4.99 * value)] for value in row).rstrip())
-
-
 def sources_of(files: Sequence[str]) -> list[tuple[str, Picture]]:
     """Names and files of the arguments; standard input for "-", and if there are none."""
     if not files and sys.stdin.isatty():
@@ -146,7 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.evaluate.add_argument(
         "--plot", type=Path, metavar="FILE.png", help="draw the confusion matrix and the worst mistakes"
     )
-    commands.train.add_argument("--start-from", type=Path, metavar="FOLDER", help="begin with this model's layers")
     refusing = commands.verb(
         "refusal", "learn which pictures a trained model isn't to answer, and write that beside it"
     )
@@ -163,8 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run_train(flags: argparse.Namespace) -> None:
         command_line.need("matplotlib", "tensorboard")
         changes: dict[str, Any] = QUICK if flags.quick else {}
-        if flags.start_from:
-            changes = changes | {"started_from": started_from(flags.start_from)}
+        changes = changes | (model_folder.started(flags.start_from, NAME) if flags.start_from else {})
         recipe = commands.recipe(flags, Recipe(), **changes)
         train(recipe, flags.data, flags.output, flags.resume, flags.start_from)
 
@@ -211,6 +132,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run_refusal(flags: argparse.Namespace) -> None:
         command_line.need("keras")
+        from apps.mnist_rows.learning import write_refusal
+
         write_refusal(flags.model, flags.data, publishing.command())
 
     verbs = {

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.mnist_rows.data import LabelledPictures
+from apps.mnist_rows import artifacts
+from apps.mnist_rows.data import LabelledPictures, load_data
 from apps.mnist_rows.distortion import Distortion, distort
+from apps.mnist_rows.model import Recipe
 from apps.mnist_rows.pictures import SIZE
 from apps.mnist_rows.refusal import HIDDEN, LAYERS, Refusal
 from apps.mnist_rows.strange import strange_pictures
+from apps.mnist_rows.use import load
 from apps.pipeline import publishing, training
 from apps.pipeline.batches import Batches, grouped_by_length, times_over
+from apps.pipeline.errors import DataError
 from apps.pipeline.runs import Run
 
 STRANGE = 10_000  # pictures of what isn't to be answered, and twice as many of what is, by which refusing is learned
@@ -92,6 +97,23 @@ def refusal_of(model: keras.Model, data: LabelledPictures, validation: LabelledP
     found = dataclasses.replace(found, about=found.about | {"model": weights})
     found.save(run.folder)
     return found
+
+
+def write_refusal(folder: Path, data: Path | None, command: str) -> None:
+    """Learns what the model in a folder isn't to answer, and writes that there."""
+    recogniser = load(folder)
+    seed = publishing.read_results(folder).get("training", {}).get("recipe", {}).get("seed", Recipe.seed)
+    labelled, validation, test = load_data(data, seed)
+    if labelled.names != recogniser.labels.names:
+        raise DataError(f"expected pictures of {', '.join(recogniser.labels.names)}, got {', '.join(labelled.names)}")
+
+    def answers(pictures: np.ndarray) -> np.ndarray:
+        return np.stack([recogniser.probabilities(picture) for picture in pictures])
+
+    refusal = learn_refusal(answers, labelled, validation, seed)
+    refusal = refusal.measured(test.pictures.astype(np.float32) / 255, answers, command)
+    artifacts.write_refusal(refusal, folder)
+    print(f"{folder}: {refusal.in_words()}")
 
 
 def answers_of(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:

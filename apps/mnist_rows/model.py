@@ -22,7 +22,6 @@ class Recipe(runs.Recipe):
     weight_decay: float = 0.02
     averaging: float = 0.06
     patience: int | None = 12  # at high learning rates the validation loss can plateau for that long
-    started_from: str | None = None  # SHA-256 of the SavedModel that training began with
     distortion: Distortion = field(default_factory=Distortion)
 
 

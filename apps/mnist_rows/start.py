@@ -7,26 +7,18 @@ from pathlib import Path
 
 from apps.mnist_rows.model import NAME, build_model
 from apps.mnist_rows.pictures import Labels
-from apps.pipeline.errors import DataError
-from apps.pipeline.trained_weights import put, weights_of
+from apps.pipeline.trained_weights import carry_over, numbers_of, weights_of
 
 
 def model_from(folder: Path, names: Sequence[str], dropout: float):
-    """A model of the classes `names` that reads rows as the one in `folder` does; with the same classes, in the same
-    order, it answers as that does, otherwise its last layer begins anew.
+    """A model of the classes `names` that reads rows as the one in `folder` does, and answers as that does where it
+    knows them; classes that it doesn't know begin anew.
 
     DataError if the folder has no such model.
     """
     weights = weights_of(folder, NAME)
-    known = Labels.load(folder).names
-    try:
-        units = weights[1].shape[0]  # of the first LSTM's recurrent kernel
-        before = build_model(len(known), units, dropout)
-        put(before.variables, weights)
-    except (ValueError, IndexError) as error:
-        raise DataError(f"expected a model of this version's network to start from in {folder}, got another") from error
+    units = weights[1].shape[0] if len(weights) > 1 else 1  # of the first LSTM's recurrent kernel
     model = build_model(len(names), units, dropout)
-    for old, new in zip(before.layers, model.layers, strict=True):
-        if old.weights and (new.name != "logits" or tuple(names) == known):
-            put(new.variables, [variable.numpy() for variable in old.variables])
+    classes = numbers_of(names, Labels.load(folder).names)
+    carry_over(model, weights, folder, {"logits/kernel": (1, classes), "logits/bias": (0, classes)})
     return model

@@ -82,6 +82,8 @@ class CommandLine:
         self.setting("seed", seed, "the same seed gives the same model on the same machine")
         self.train.add_argument("--quick", action="store_true", help=quick)
         self.train.add_argument("--resume", action="store_true", help="go on with an interrupted run in --output")
+        known = "begin with the model in this folder: what it has learned of your data's words, symbols or labels stays"
+        self.train.add_argument("--start-from", type=Path, metavar="FOLDER", help=known)
 
         self.evaluate = self.verb("evaluate", "measure one of a model's artifacts on the test data")
         files = "which file to measure (%(default)s)"

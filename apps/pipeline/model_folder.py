@@ -7,7 +7,7 @@ by what is in them alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,6 +84,23 @@ def expect_app(folder: Path, app: str) -> None:
     found = publishing.read_results(folder).get("app", app)
     if found != app:
         raise DataError(f"expected a model of {app} in {folder}, got one of {found}")
+
+
+def started(folder: Path, app: str, fields: Sequence[str] = ()) -> dict[str, Any]:
+    """What is other in the recipe of a training that begins with the model in a folder.
+
+    Args:
+        fields: of the recipe that say what the network is made of; they are the other model's.
+
+    DataError if the folder has no SavedModel of this app.
+    """
+    expect_app(folder, app)
+    path, results = folder / publishing.FILES["saved_model"], publishing.read_results(folder)
+    if not (path / "saved_model.pb").is_file():
+        raise DataError(f"expected a trained model in {folder} to start from, got no SavedModel there{left_out(path)}")
+    recipe = results.get("training", {}).get("recipe", {})
+    sha256 = publishing.hashes(results).get(path.name) or publishing.fingerprint(path)["sha256"]
+    return {name: recipe[name] for name in fields if name in recipe} | {"started_from": sha256}
 
 
 def opened(folder: Path, app: str, make: Callable[[Path], Opened]) -> Opened:

@@ -34,6 +34,7 @@ class Recipe:
         clip: the largest norm of all gradients together.
         keep: the log that chooses the best epoch: by the highest accuracy, or the lowest value of any other.
         patience: how many worse epochs end the training; None: it ends when all epochs are over.
+        started_from: SHA-256 of the SavedModel that training began with; None: it began anew.
     """
 
     seed: int = 1
@@ -48,6 +49,7 @@ class Recipe:
     averaging_steps: int | None = None
     keep: str = "val_loss"
     patience: int | None = 2
+    started_from: str | None = None
 
     def reach(self, steps: int) -> float:
         """How many steps the moving average of the weights reaches back, of `steps` in all; 0 without an average."""

@@ -15,7 +15,7 @@ from apps.pipeline import command_line, confusion, model_folder, publishing
 from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
-from apps.pipeline.vocabulary import FILE, Vocabulary
+from apps.pipeline.vocabulary import Vocabulary
 from apps.sentiment import artifacts
 from apps.sentiment.data import Files, load_data, load_test_data
 from apps.sentiment.evaluation import evaluate
@@ -54,14 +54,6 @@ def train(recipe: Recipe, files: Files, output: Path, resume: bool, start_from: 
     artifacts.write(model, vocabulary, output, run.about(artifacts.PACKAGES, imdb.LICENCE), typical)
     run.measure(artifacts.ARTIFACTS, evaluate, test)
     run.end("classify --explain TEXT")
-
-
-def started(folder: Path) -> dict[str, Any]:
-    """What is other in the recipe of a training that begins with the model in a folder."""
-    model_folder.expect_app(folder, NAME)
-    size = publishing.read_results(folder).get("training", {}).get("recipe", {})
-    of_the_network = {name: size[name] for name in ("units", "words", "keep_last") if name in size}
-    return STARTED | of_the_network | {"started_from": publishing.digest(model_folder.read(folder, FILE))}
 
 
 def print_answer(answer: Answer) -> None:
@@ -128,9 +120,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.train.add_argument(
         "--balance", action="store_const", const=True, help="each label counts equally, however many texts have it"
     )
-    commands.train.add_argument(
-        "--start-from", type=Path, metavar="FOLDER", help="begin with this model's words, vectors and layers"
-    )
     commands.evaluate.add_argument("--plot", type=Path, metavar="FILE.png", help="draw which label is taken for which")
     verb = commands.verb("classify", "say which label a text has")
     verb.add_argument("texts", nargs="*", metavar="TEXT", help="without one: the lines of --file or standard input")
@@ -141,7 +130,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run_train(flags: argparse.Namespace) -> None:
         command_line.need("gensim", "sklearn", "matplotlib", "tensorboard")
         start = flags.start_from
-        changes = (QUICK if flags.quick else {}) | (started(start) if start else {})
+        changes: dict[str, Any] = QUICK if flags.quick else {}
+        if start:
+            changes = changes | STARTED | model_folder.started(start, NAME, ("units", "words", "keep_last"))
         recipe = commands.recipe(flags, Recipe(), **changes)
         train(recipe, files_of(flags), flags.output, flags.resume, start)
 

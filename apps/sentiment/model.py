@@ -25,7 +25,6 @@ class Recipe(runs.Recipe):
     learning_rate: float = 1.5e-3
     keep: str = "val_accuracy"
     balance: bool = False  # each label counts equally, however many texts have it
-    started_from: str | None = None  # SHA-256 of the vocabulary of the model that training began with
 
 
 QUICK = {"units": 64, "word_vector_epochs": 3, "epochs": 3, "student_epochs": 0}

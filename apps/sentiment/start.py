@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from apps.pipeline.batches import padded
 from apps.pipeline.errors import DataError
-from apps.pipeline.trained_weights import put, weights_of
+from apps.pipeline.trained_weights import NEW, carry_over, weights_of
 from apps.pipeline.vocabulary import UNKNOWN, Vocabulary, tokenize
 from apps.sentiment.model import NAME, build_model
 
@@ -37,21 +37,17 @@ def model_from(folder: Path, vocabulary: Vocabulary, sequences: Sequence[np.ndar
     sequences, labels: ids of the texts to be trained on, and the numbers of their labels.
     """
     weights = weights_of(folder, NAME)
-    try:
-        words, units = weights[0].shape
-        before = build_model(words, units, max(2, weights[-1].shape[0]))
-        put(before.variables, weights)
-    except (ValueError, IndexError) as error:
-        raise DataError(f"expected a model of this version's network to start from in {folder}, got another") from error
+    if len(weights) < 2:
+        raise DataError(f"expected a model of this version's network to start from in {folder}, got another")
+    (words, units), before = weights[0].shape, weights[-1].shape[0]  # what its last bias has a number for
     model = build_model(len(vocabulary), units, len(vocabulary.labels))
-    vectors = np.repeat(weights[0][UNKNOWN : UNKNOWN + 1], len(vocabulary), axis=0)
-    vectors[:words] = weights[0]
-    same_end = before.output_shape == model.output_shape
-    for old, new in zip(before.layers, model.layers, strict=True):
-        if new.name == "embedding":
-            new.set_weights([vectors])
-        elif old.weights and (new.name != "logit" or same_end):
-            put(new.variables, [variable.numpy() for variable in old.variables])
+    same_end = before == model.output_shape[-1]
+    ids: dict[str, tuple[int, list[int]]] = {
+        "embedding/embeddings": (0, [number if number < words else UNKNOWN for number in range(len(vocabulary))])
+    }
+    if not same_end:
+        ids |= {"logit/kernel": (1, [NEW] * model.output_shape[-1]), "logit/bias": (0, [NEW] * model.output_shape[-1])}
+    carry_over(model, weights, folder, ids)
     if same_end and model.output_shape[-1] == 1 and _right(model, sequences, labels) < 0.5:
         last = model.get_layer("logit")
         last.set_weights([-weight for weight in last.get_weights()])

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from apps.corpora import tiny_shakespeare
-from apps.pipeline import command_line, publishing
+from apps.pipeline import command_line, model_folder, publishing
 from apps.pipeline.publishing import Evaluation
 from apps.shakespeare import artifacts
-from apps.shakespeare.data import held_out, load_data
+from apps.shakespeare.data import held_out, load_data, symbols_from
 from apps.shakespeare.evaluation import evaluate
 from apps.shakespeare.model import MOST_WORDS, NAME, QUICK, SAMPLINGS, Recipe, build_model
 from apps.shakespeare.symbols import LEVELS
@@ -30,20 +30,34 @@ SETTINGS = (  # of the recipe, each a flag
 )
 
 
-def train(recipe: Recipe, paths: Sequence[Path], encoding: str | None, output: Path, resume: bool) -> None:
+def train(
+    recipe: Recipe,
+    paths: Sequence[Path],
+    encoding: str | None,
+    output: Path,
+    resume: bool,
+    start_from: Path | None = None,
+) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
+    known = symbols_from(start_from, recipe.level) if start_from else ()
+    (output / "training").mkdir(parents=True, exist_ok=True)
+    of_text = paths, encoding, recipe.level, recipe.most, output / "training" / "ids.bin", known
+    own = load_data(*of_text) if paths else None  # before TensorFlow speaks, in case they are refused
     from apps.pipeline import training
     from apps.pipeline.runs import Run
     from apps.shakespeare.learning import learn_text
+    from apps.shakespeare.start import model_from
 
     training.set_up(recipe.seed)
-    (output / "training").mkdir(parents=True, exist_ok=True)
-    text = load_data(paths, encoding, recipe.level, recipe.most, output / "training" / "ids.bin")
+    text = own or load_data(*of_text)
     parts = text.train, text.validation, text.test
     sizes = "{:,} symbols, {:,} to validate, {:,} to test".format(*map(len, parts))
     print(f"{sizes}; {len(text.symbols):,} ids", flush=True)
     run = Run(NAME, recipe, text.fingerprint, output, resume, bool(paths))
-    model = build_model(len(text.symbols), recipe.units, recipe.layers, recipe.dropout)
+    if start_from is None:
+        model = build_model(len(text.symbols), recipe.units, recipe.layers, recipe.dropout)
+    else:
+        model = model_from(start_from, text.symbols, recipe)
     fitted = learn_text(model, text.train, text.validation, run)
     typical = artifacts.typical_of(text)
     run.keep(model, fitted, "perplexity", "Shakespeare", typical)
@@ -89,7 +103,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         changes = QUICK if flags.quick else {}
         if flags.level == "word":
             changes = {"most": MOST_WORDS} | changes
-        train(commands.recipe(flags, Recipe(), **changes), flags.data, flags.encoding, flags.output, flags.resume)
+        start = flags.start_from
+        changes = changes | (model_folder.started(start, NAME, ("units", "layers", "level", "most")) if start else {})
+        recipe = commands.recipe(flags, Recipe(), **changes)
+        train(recipe, flags.data, flags.encoding, flags.output, flags.resume, start)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         def measure(folder: Path) -> Evaluation:

@@ -25,11 +25,29 @@ MOST_EVALUATED = 1 << 20  # symbols of the user's own text: the pass from its fi
 Pieces = Callable[[], Iterable[str]]
 
 
-def load_data(paths: Sequence[Path], encoding: str | None, level: str, most: int | None, file: Path) -> EncodedText:
-    """The ids of Tiny Shakespeare, or of text files one after the other, on disk in `file`."""
+def load_data(
+    paths: Sequence[Path],
+    encoding: str | None,
+    level: str,
+    most: int | None,
+    file: Path,
+    known: tuple[str, ...] = (),
+) -> EncodedText:
+    """The ids of Tiny Shakespeare, or of text files one after the other, on disk in `file`.
+
+    known: symbols that have the first ids.
+    """
     if not paths:
-        return encode(lambda: [tiny_shakespeare.text()], level, most, file)
-    return encode(lambda: texts_of(paths, encoding), level, most, file)
+        return encode(lambda: [tiny_shakespeare.text()], level, most, file, known)
+    return encode(lambda: texts_of(paths, encoding), level, most, file, known)
+
+
+def symbols_from(folder: Path, level: str) -> tuple[str, ...]:
+    """The symbols that the model in `folder` knows; DataError if they are of another level."""
+    known = Symbols.load(folder)
+    if known.level != level:
+        raise DataError(f"expected --level {known.level}, as the model in {folder} has it, got {level}")
+    return known.symbols
 
 
 def held_out(
@@ -94,8 +112,9 @@ def trained_on(count: int) -> int:
     return int(count * (1 - HELD_OUT))
 
 
-def encode(pieces: Pieces, level: str, most: int | None, file: Path) -> EncodedText:
-    """Writes the ids of a text to `file`; its symbols are those of the part that is trained on, at most `most`.
+def encode(pieces: Pieces, level: str, most: int | None, file: Path, known: tuple[str, ...] = ()) -> EncodedText:
+    """Writes the ids of a text to `file`; its symbols are those that are `known` already, and behind them those of the
+    part that is trained on, at most `most`.
 
     Symbols are numbered as they come, and renumbered once it is known which there are.
     """
@@ -114,9 +133,13 @@ def encode(pieces: Pieces, level: str, most: int | None, file: Path) -> EncodedT
     end = trained_on(len(ids))
     for start in range(0, end, PIECE):
         counts += np.bincount(ids[start : min(start + PIECE, end)], minlength=len(numbers))
-    symbols = Symbols(level, most_frequent(list(numbers), counts, level, most))
+    there = set(known)
+    new = [symbol for symbol in most_frequent(list(numbers), counts, level, most) if symbol not in there]
+    symbols = Symbols(level, (*known, *new))
     final = np.full(len(numbers), UNKNOWN, np.int32)
-    final[[numbers[symbol] for symbol in symbols.symbols]] = np.arange(1, len(symbols))
+    for number, symbol in enumerate(symbols.symbols, 1):
+        if symbol in numbers:
+            final[numbers[symbol]] = number
     for start in range(0, len(ids), PIECE):
         ids[start : start + PIECE] = final[ids[start : start + PIECE]]
     ids.flush()

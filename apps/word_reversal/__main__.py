@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps.pipeline import command_line, publishing
+from apps.pipeline import command_line, model_folder, publishing
 from apps.pipeline.errors import DataError
 from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
@@ -25,18 +26,24 @@ WORTH = 2**13  # bytes of words that pay for a second process
 MOST_PROBLEMS = 3  # that are told one by one
 
 
-def train(recipe: Recipe, data_path: Path | None, output: Path, resume: bool) -> None:
+def train(recipe: Recipe, data_path: Path | None, output: Path, resume: bool, start_from: Path | None = None) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
+    own = load_data(data_path) if data_path else None  # before TensorFlow speaks, in case it is refused
     from apps.pipeline import training
     from apps.pipeline.runs import Run
     from apps.word_reversal.learning import learn_pairs
+    from apps.word_reversal.start import alphabet_from, model_from
 
     training.set_up(recipe.seed)
-    data = load_data(data_path)
+    data = own or load_data(data_path)
     if data.train is not None:
         print(f"{len(data.train):,} pairs, {len(data.validation):,} to validate", flush=True)
     run = Run(NAME, recipe, data.fingerprint(), output, resume, data_path is not None)
-    model = build_model(len(data.alphabet), recipe.units, recipe.dropout)
+    if start_from is None:
+        model = build_model(len(data.alphabet), recipe.units, recipe.dropout)
+    else:
+        data = dataclasses.replace(data, alphabet=alphabet_from(start_from, data.alphabet))
+        model = model_from(start_from, data.alphabet, recipe)
     fitted = learn_pairs(model, data, run)
     typical = artifacts.typical_of(data)
     run.keep(model, fitted, "exact_accuracy", "Word reversal", typical)
@@ -79,8 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run_train(flags: argparse.Namespace) -> None:
         command_line.need("matplotlib", "tensorboard")
-        changes = (FOR_PAIRS if flags.data else {}) | (QUICK if flags.quick else {})
-        train(commands.recipe(flags, Recipe(), **changes), flags.data, flags.output, flags.resume)
+        changes, start = (FOR_PAIRS if flags.data else {}) | (QUICK if flags.quick else {}), flags.start_from
+        changes = changes | (model_folder.started(start, NAME, ("units",)) if start else {})
+        train(commands.recipe(flags, Recipe(), **changes), flags.data, flags.output, flags.resume, start)
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         def measure(folder: Path) -> Evaluation:
