@@ -53,7 +53,7 @@ def run(
         "return_all_outputs": return_all_outputs,
     }
     in_steps = unroll or bool(dropout)
-    few = not tf.executing_eagerly() and shared.is_one_of_few(kind_of(cell, mask, options), tuple(inputs.shape))
+    few = not tf.executing_eagerly() and shared.is_one_of_few(kind_of(cell, inputs, mask, options), tuple(inputs.shape))
     path = choice.of_layer(cell, inputs, states, mask, purpose, in_steps=in_steps, one_of_few=few, use_cudnn=use_cudnn)
     ways = {
         None: functools.partial(gradient.run, purpose=purpose, one_of_few=few, last_output=last_output, **options),
@@ -76,7 +76,8 @@ def run(
     return ways[path](cell, inputs, states, weights, mask)
 
 
-def kind_of(cell: RecurrentCell, mask: tf.Tensor | None, options: dict[str, bool]) -> tuple:
+def kind_of(cell: RecurrentCell, inputs: tf.Tensor, mask: tf.Tensor | None, options: dict[str, bool]) -> tuple:
     """What the graphs of layers have in common if one can serve them all, whatever their batch and time."""
-    formula = formula_of(cell)
-    return (formula, cell.activation, cell.units, mask is not None, *options.items()) if formula else ()
+    if (formula := formula_of(cell)) is None:
+        return ()
+    return formula, cell.activation, inputs.shape[2], cell.units, mask is not None, *options.items()
