@@ -85,11 +85,14 @@ def test_a_run_writes_a_table_json_and_a_chart(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_new_lengths_and_models_are_told(capsys):
+def test_new_lengths_and_models_are_told(capsys, monkeypatch):
     """In processes of their own: a figure for each maker."""
-    found = lengths.measured({"inference": 2, "models": 1})
-    assert set(found) <= set(lengths.TEXT) and all(by.keys() == {"ours", "keras"} for by in found.values())
-    assert all(seconds > 0 for seconds in found["inference"].values())
+    monkeypatch.setattr(lengths, "MAKERS", {"ours": keras_rnn})
+    found = lengths.measured({"inference": 2})
+    assert found.keys() == {"inference"} and found["inference"]["ours"] > 0
+    monkeypatch.undo()
+    monkeypatch.setattr(lengths, "WARM", 0)
+    assert all(np.isfinite(lengths.figure("keras", what, 1)) for what in lengths.TEXT)
     text = lengths.markdown({"training": {"ours": 2.0, "keras": 3.0}})
     assert text == "Seconds of training steps at 30 lengths in turn: ours 2.0, keras.layers 3.0 (keras / ours 1.50)."
     lengths.main(["ours", "training", "1"])
@@ -143,9 +146,11 @@ def test_an_app_trains_and_answers_with_made_up_examples(name, monkeypatch):
     assert {type(layer).__module__.split(".")[0] for layer in recurrent[1]} == {"keras"}
     batches = app.batches(app.batch_size, np.random.default_rng(0))
     assert [len(keras.tree.flatten(inputs)[0]) for inputs, *_ in batches] == [app.batch_size]
+    if name not in ("mnist_rows", "word_reversal"):  # one of each kind is trained: of known shapes, and of any
+        return
     assert all(np.isfinite(call().history["loss"]).all() for call in apps.trainings(app).values())
     answers = apps.inferences(name, app)
-    assert bool(answers) == (app.requests is not None)
+    assert bool(answers) == (app.requests is not None) == (name == "mnist_rows")
     for answer, examples in answers.values():
         assert len(answer()) and 8 <= examples <= app.batch_size
 

@@ -116,7 +116,6 @@ def loop_file(cell, states, time=None, batch=1):
 @pytest.mark.parametrize(
     ("cell_class", "states", "time", "batch"),
     [
-        pytest.param(SimpleRNNCell, 1, None, 1, marks=pytest.mark.slow),
         pytest.param(SimpleRNNCell, 1, None, 2, marks=pytest.mark.slow),
         pytest.param(SimpleRNNCell, 1, 20, 1, marks=pytest.mark.slow),
         (LSTMCell, 2, None, 1),

@@ -12,7 +12,7 @@ from app_table import APPS, ARTIFACTS, CLASSES, Bytes, drawing
 from PIL import Image
 
 from apps.mnist_rows import __main__ as mnist_rows
-from apps.mnist_rows import artifacts, evaluation
+from apps.mnist_rows import artifacts, evaluation, learning
 from apps.mnist_rows import data as mnist_rows_data
 from apps.mnist_rows.data import LabelledPictures
 from apps.mnist_rows.use import Answer
@@ -189,6 +189,7 @@ def only_training(monkeypatch):
         return keras.Sequential(layers)
 
     monkeypatch.setattr(mnist_rows, "build_model", build_model)
+    monkeypatch.setattr(learning, "STRANGE", 60)
     monkeypatch.setattr(artifacts, "write", lambda *_: None)
     monkeypatch.setattr(artifacts, "ARTIFACTS", ())
 
