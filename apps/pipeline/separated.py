@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,6 +13,7 @@ from apps.pipeline.errors import DataError
 
 SEPARATORS = (",", "\t", ";", "|")
 _SAMPLE = 200  # records that tell the separator
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # ends at CR, LF or CRLF, and keeps them
 _SEPARATOR_LINE = re.compile(r"\"?sep=(.)\"?\s*", re.IGNORECASE)  # Excel's, before the header
 _QUOTINGS: dict[str, dict[str, Any]] = {  # strict: a stray quote must not swallow lines
     "doubled": {"strict": True, "skipinitialspace": True},
@@ -35,19 +35,18 @@ def records(text: str, name: str, usual: str = ",") -> list[Record]:
         DataError: quotes that fit nothing, with the line.
     """
     csv.field_size_limit(2**31 - 1)  # a text may be longer than the default, 131,072 characters
-    lines = list(io.StringIO(text, newline=""))  # which ends lines at CR, LF and CRLF, and keeps them
     before = 0
-    separator = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
+    separator = _SEPARATOR_LINE.fullmatch(next(_lines(text), ""))
     if separator is not None:
         before, chosen = 1, separator[1]
     else:
-        chosen = _separator_of(lines, usual)
+        chosen = _separator_of(text, usual)
     wrong = None
     for quoting, options in _QUOTINGS.items():
         if quoting == "escaped" and '\\"' not in text:
             continue
         try:
-            found = _parsed(lines, before, chosen, options)
+            found = _parsed(text, before, chosen, options)
         except _Quotes as error:
             wrong = wrong or error
             continue
@@ -65,8 +64,13 @@ class _Quotes(Exception):
         self.line = line
 
 
-def _parsed(lines: Sequence[str], before: int, separator: str, options: dict[str, Any]) -> list[Record]:
-    reader, found = csv.reader(islice(lines, before, None), delimiter=separator, **options), []
+def _lines(text: str) -> Iterator[str]:
+    """One after the other: a list of them would be as large as the text, which may be of hundreds of megabytes."""
+    return (found[0] for found in _LINE.finditer(text))
+
+
+def _parsed(text: str, before: int, separator: str, options: dict[str, Any]) -> list[Record]:
+    reader, found = csv.reader(islice(_lines(text), before, None), delimiter=separator, **options), []
     while True:
         line = before + reader.line_num + 1  # where the record begins: it may have line breaks inside quotes
         try:
@@ -89,13 +93,13 @@ def _without_quotes(found: Sequence[Record], separator: str) -> bool:
     return len(widths) == 1 and not hidden
 
 
-def _separator_of(lines: Sequence[str], usual: str) -> str:
+def _separator_of(text: str, usual: str) -> str:
     """The one that gives most records as many fields as the first has."""
 
     def share(separator: str) -> float:
         best = 0.0
         for options in _QUOTINGS.values():
-            reader = csv.reader(lines, delimiter=separator, **{**options, "strict": False})
+            reader = csv.reader(_lines(text), delimiter=separator, **{**options, "strict": False})
             try:
                 widths = [len(fields) for fields in islice(reader, _SAMPLE) if fields]
             except csv.Error:

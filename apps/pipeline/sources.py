@@ -59,10 +59,9 @@ def sources(path: Path) -> list[Source]:
         return [Source(str(file), parts.parent.name, partial(_content, file)) for file, parts in shown]
     if not path.exists():
         raise DataError(f"expected a file or folder, got {path}, which doesn't exist")
-    content = _content(path)
-    if content.startswith(_ZIP) and (members := _members(path, content)) is not None:
+    if _content(path, len(_ZIP)) == _ZIP and (members := _members(path, _content(path))) is not None:
         return members
-    return [Source(str(path), "", lambda: content)]
+    return [Source(str(path), "", partial(_content, path))]
 
 
 def texts_of(paths: Sequence[Path], encoding: str | None) -> Iterator[str]:
@@ -89,10 +88,11 @@ def _texts(found: Sequence[Source], path: Path) -> Sequence[Source]:
     return [source for source in found if source.suffix == ".txt"] or found
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, size: int = -1) -> bytes:
+    """All of a file, or its first bytes."""
     try:
         with opened(path) as file:
-            return file.read()
+            return file.read(size)
     except OSError as error:
         raise DataError(f"{path}: expected a file that can be read, got {summary(error)}") from error
 

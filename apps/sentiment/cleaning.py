@@ -100,7 +100,7 @@ def _text(cell: Any) -> str | None:
         cell = json.dumps(cell)
     if not isinstance(cell, str) or cell.strip().casefold() in _NOTHING:
         return None
-    return cell.encode("utf-8", "replace").decode()  # half a character of a pair is none
+    return cell if cell.isascii() else cell.encode("utf-8", "replace").decode()  # half a character of a pair is none
 
 
 def _label(cell: Any) -> str | None:

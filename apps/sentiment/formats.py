@@ -72,6 +72,7 @@ def table(source: Source, encoding: str | None) -> Table:
     if content.startswith(_WORKBOOKS):
         return _frame(source.name, "read_excel", content)
     text = decoded(content, source.name, encoding)
+    del content  # which may be as large
     start = text.lstrip()[:200]
     if source.suffix in _JSON or start.startswith(("{", "[{")):
         return _json(source.name, text)
