@@ -240,3 +240,22 @@ def test_a_file_that_the_package_leaves_out_is_named_with_its_place(tmp_path):
     assert place in sentence_of(running.load_saved_model, tmp_path / "1")
     model_folder.expect_artifact(tmp_path, "litert_int8")
     assert word_reversal.load(tmp_path).reverse("stressed").reversed == "desserts"
+
+
+def test_figures_that_are_recorded_at_once_are_all_kept(copy):
+    folder, number = copy("mnist_rows"), 20
+    artifacts = list(publishing.read_results(folder)["artifacts"])
+
+    def record(artifact):
+        for value in range(number):
+            figures = {"metric": "accuracy", "value": value / number, "examples": 7}
+            told = publishing.Evaluation(figures)
+            model_folder.record(folder, "mnist_rows", artifact, lambda _, told=told: told, "a command")
+
+    threads = [threading.Thread(target=record, args=[artifact]) for artifact in artifacts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = publishing.read_results(folder)["artifacts"]
+    assert [found[artifact]["value"] for artifact in artifacts] == [(number - 1) / number] * len(artifacts)

@@ -39,6 +39,16 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Inside is one process or thread at a time of those that ask for it: what reads a file of the folder and writes it
+    again loses nothing that another has written meanwhile."""
+    with contextlib.ExitStack() as lock:
+        with contextlib.suppress(OSError):  # a folder that may not be read: as without locks
+            lock.enter_context(locked(Path(folder).resolve().parent, wait=True))
+        yield
+
+
+@contextlib.contextmanager
 def claimed(target: Path, folder: Path, *, is_folder: bool = False) -> Iterator[Path]:
     """A new empty file or folder in `folder`, named after `target` as nothing else is; the caller removes it.
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from apps.pipeline import json_files, publishing
 from apps.pipeline.errors import DataError
 from apps.pipeline.publishing import Evaluation
-from whole_files import newest, placed_in, read_whole
+from whole_files import in_turn, newest, placed_in, read_whole
 
 Content = TypeVar("Content")
 Opened = TypeVar("Opened")
@@ -143,7 +143,7 @@ def record(folder: Path, app: str, artifact: str, measure: Callable[[Path], Eval
         return _listed(publishing.read_results(here), artifact, folder).get("sha256"), measure(here)
 
     sha256, evaluation = opened(folder, app, measured)
-    with placed_in(folder) as beside:
+    with in_turn(folder), placed_in(folder) as beside:
         results = publishing.read_results(folder)
         entry = _listed(results, artifact, folder)
         if entry.get("sha256") != sha256:
