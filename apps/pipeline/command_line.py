@@ -177,6 +177,8 @@ class CommandLine:
                 refuse_addresses(data if isinstance(data, list) else [data])
             if flags.verb == "evaluate":  # better before the data is loaded than behind it
                 model_folder.expect_artifact(flags.model, flags.artifact)
+            if flags.verb == "export":
+                model_folder.expect_trained(flags.trained)
             with runs.alone(flags.output, flags.resume) if flags.verb == "train" else contextlib.nullcontext():
                 verbs[flags.verb](flags)
             if flags.verb is None:

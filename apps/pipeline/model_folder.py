@@ -56,6 +56,12 @@ def expect_whole(path: Path) -> None:
         raise _damaged(path)
 
 
+def expect_trained(path: Path) -> None:
+    """DataError if there is no file at `path` to export; better before TensorFlow starts than behind it."""
+    if not path.is_file():
+        raise DataError(f"expected a trained model, as `train` writes it to model.keras, got no file {path}")
+
+
 def expect_as_trained(path: Path, how: dict[str, Any]) -> None:
     """Damaged if the model.keras at `path` isn't the one that the training `how` in results.json left there."""
     expected = how.get("files", {}).get(path.name, {}).get("sha256")

@@ -213,8 +213,6 @@ def load_trained(
         load: a folder -> the vocabulary, labels, ... that the model needs.
         fits: whether these are of as many ids or classes as the model.
     """
-    if not path.is_file():
-        raise DataError(f"expected a trained model, as `train` writes it to model.keras, got no file {path}")
     beside, how = model_folder.opened(
         path.parent, app, lambda here: (load(here), publishing.read_results(here).get("training", {}))
     )
