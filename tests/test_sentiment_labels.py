@@ -13,7 +13,7 @@ from apps.pipeline.errors import DataError
 from apps.pipeline.vocabulary import Vocabulary
 from apps.sentiment import artifacts
 from apps.sentiment.data import LabelledTexts
-from apps.sentiment.evaluation import evaluate, probabilities
+from apps.sentiment.evaluation import calibration_error, evaluate, probabilities
 from apps.sentiment.learning import balancing, text_batches
 from apps.sentiment.model import build_model
 from apps.sentiment.use import load
@@ -160,9 +160,26 @@ def test_three_labels_are_learned_from_few_and_uneven_texts(app, tmp_path, capfd
 
 
 def test_evaluation_counts_two_labels_too(monkeypatch, tmp_path):
-    found = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5], [0.3, 0.7]])
-    monkeypatch.setattr("apps.sentiment.evaluation.probabilities", lambda *_: found)
-    test = LabelledTexts(list("abcd"), np.array([0, 1, 1, 0], np.int32), ("n", "p"))
-    evaluation = evaluate(tmp_path, "litert", test)
-    assert evaluation.figures["value"] == 0.5 and evaluation.more["confusion"] == [[1, 1], [1, 1]]
-    assert evaluation.details.tolist() == [[1, 1], [1, 1]]
+    of_the_second = {"a": 0.1, "b": 0.8, "c": 0.5, "d": 0.7, "e. It drags.": 0.4, "It drags.": 0.995, "not e": 0.9}
+
+    def probabilities(folder, artifact, texts, labels):
+        return np.array([[1.0 - of_the_second[text], of_the_second[text]] for text in texts])
+
+    monkeypatch.setattr("apps.sentiment.evaluation.probabilities", probabilities)
+    test = LabelledTexts(["a", "b", "c", "d", "e. It drags."], np.array([0, 1, 1, 0, 0], np.int32), ("n", "p"))
+    short = LabelledTexts(["not e", "a"], np.array([1, 1], np.int32), ("n", "p"))
+    evaluation = evaluate(tmp_path, "litert", test, short)
+    assert evaluation.figures["value"] == 0.6 and evaluation.more["confusion"] == [[2, 1], [1, 1]]
+    assert evaluation.details.tolist() == [[2, 1], [1, 1]]
+    more = evaluation.figures["more"]
+    assert more["of one sentence"] == 0.4  # "a" and "b"
+    assert more["99% sure of its wrong ones"] == pytest.approx(1 / 3)
+    assert more["of 2 short negated texts"] == 0.5
+    assert "of 2 short negated texts" not in evaluate(tmp_path, "litert", test).figures["more"]
+
+
+def test_the_calibration_error_is_of_answers_by_their_confidence():
+    confidence = np.array([0.9] * 10 + [0.6] * 10)
+    right = np.array([True] * 9 + [False] + [True] * 3 + [False] * 7)
+    assert calibration_error(right, confidence, 2) == pytest.approx(0.5 * 0.0 + 0.5 * 0.3)
+    assert calibration_error(np.array([True, False]), np.array([1.0, 0.5]), 2) == pytest.approx(0.25)

@@ -10,7 +10,7 @@ from apps.pipeline.errors import DataError
 from apps.pipeline.vocabulary import UNKNOWN, Vocabulary
 from apps.sentiment.__main__ import print_explanation
 from apps.sentiment.evaluation import probabilities
-from apps.sentiment.use import Classifier
+from apps.sentiment.use import Classifier, joined
 
 
 def one_sentence(error):
@@ -76,27 +76,44 @@ def test_explain_says_what_is_lost_without_a_word(monkeypatch):
     assert weights([5, 5, 6]) == [1.75, 1.75, -1.75]
 
 
+def test_phrases_are_what_words_say_only_together(monkeypatch):
+    monkeypatch.setattr(Classifier, "__init__", lambda self: None)
+    monkeypatch.setattr(Classifier, "log_odds", lambda self, ids, label: score(ids))
+    classifier = Classifier()
+
+    def phrases(ids):
+        return classifier.phrases(ids, classifier.weights(ids))
+
+    # Without either word the 4 of the pair is lost, without both too, and once.
+    assert phrases([6, 7, 5, 6]) == [(1, 3, 5.75)]
+    assert phrases([6, 5, 6]) == []  # what adds up is seen word by word
+    assert phrases([7, 5, 6, 7, 5]) == [(0, 2, 5.75), (3, 5, 5.75)]
+    assert phrases([5]) == [] == phrases([UNKNOWN, UNKNOWN])
+    assert joined(["it", "isn", "’t", "bad", "!"]) == "it isn’t bad !"
+
+
 WORDS = [("a", 0.0), ("dull", -2.0), ("[red]", 0.5), ("film", -0.25), ("great", 1.0), ("好", 0.125)]
 
 
 def test_explanation_in_plain_text(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    print_explanation(WORDS, ("no", "yes"))
+    print_explanation(WORDS, [("not [red]", 0.5), ("a dull", -2.5)], ("no", "yes"))
     assert capsys.readouterr().out.splitlines() == [
         "a dull [red] film great 好 ",
         "  towards yes: great +1.00, [red] +0.50, 好 +0.12",
         "  towards no: dull -2.00, film -0.25",
+        "  together: a dull -2.50, not [red] +0.50",
     ]
-    print_explanation([("fine", 0.5)], ("[b]no[/b]", "yes"))
+    print_explanation([("fine", 0.5)], [], ("[b]no[/b]", "yes"))
     assert capsys.readouterr().out.splitlines()[1:] == ["  towards yes: fine +0.50", "  towards [b]no[/b]: nothing"]
-    print_explanation([("so", 0.0), ("so", 0.0)], ("no", "yes"))
+    print_explanation([("so", 0.0), ("so", 0.0)], [], ("no", "yes"))
     assert capsys.readouterr().out.splitlines()[1:] == ["  towards yes: nothing", "  towards no: nothing"]
 
 
 def test_explanation_names_the_weightiest_five_of_each_label(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     words = [(f"w{n}", float(n)) for n in range(-7, 8)]
-    print_explanation(words, ("no", "yes"))
+    print_explanation(words, [], ("no", "yes"))
     _, towards_yes, towards_no = capsys.readouterr().out.splitlines()
     assert towards_yes == "  towards yes: w7 +7.00, w6 +6.00, w5 +5.00, w4 +4.00, w3 +3.00"
     assert towards_no == "  towards no: w-7 -7.00, w-6 -6.00, w-5 -5.00, w-4 -4.00, w-3 -3.00"
@@ -107,7 +124,7 @@ def test_explanation_in_colours(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("TERM", "xterm-256color")
-    print_explanation([("great", 2.0), ("dull", -1.0), ("film", 0.0)], ("no", "yes"))
+    print_explanation([("great", 2.0), ("dull", -1.0), ("film", 0.0)], [], ("no", "yes"))
     out = capsys.readouterr().out
     assert "48;2;50;255;50mgreat" in out
     assert "48;2;255;153;153mdull" in out

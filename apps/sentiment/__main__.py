@@ -17,7 +17,7 @@ from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
 from apps.pipeline.vocabulary import Vocabulary
 from apps.sentiment import artifacts
-from apps.sentiment.data import Files, load_data, load_test_data
+from apps.sentiment.data import Files, load_data, load_test_data, negated
 from apps.sentiment.evaluation import evaluate
 from apps.sentiment.model import NAME, QUICK, STARTED, Recipe, build_model
 from apps.sentiment.use import Answer, load
@@ -52,7 +52,8 @@ def train(recipe: Recipe, files: Files, output: Path, resume: bool, start_from: 
     typical = artifacts.typical_of(labelled)
     run.keep(model, fitted, "accuracy", "Sentiment", typical)
     artifacts.write(model, vocabulary, output, run.about(artifacts.PACKAGES, imdb.LICENCE), typical)
-    run.measure(artifacts.ARTIFACTS, evaluate, test)
+    short = None if own else negated()
+    run.measure(artifacts.ARTIFACTS, lambda folder, artifact, part: evaluate(folder, artifact, part, short), test)
     run.end("classify --explain TEXT")
 
 
@@ -68,11 +69,15 @@ def print_answer(answer: Answer) -> None:
     print(f"{visible(answer.label):>10} {answer.probabilities[answer.label]:8.1%}  {start}{doubt}", flush=True)
     if answer.words is not None:
         labels = list(answer.probabilities)
-        print_explanation(answer.words, labels if len(labels) == 2 else [f"all but {answer.label}", answer.label])
+        labels = labels if len(labels) == 2 else [f"all but {answer.label}", answer.label]
+        print_explanation(answer.words, answer.phrases or [], labels)
 
 
-def print_explanation(words: Sequence[tuple[str, float]], labels: Sequence[str]) -> None:
-    """Words coloured by their weights for the second label (green) or the first (red), then the weightiest of each."""
+def print_explanation(
+    words: Sequence[tuple[str, float]], phrases: Sequence[tuple[str, float]], labels: Sequence[str]
+) -> None:
+    """Words coloured by their weights for the second label (green) or the first (red), then the weightiest of each, and
+    the weightiest phrases."""
     from rich.console import Console
     from rich.text import Text
 
@@ -86,8 +91,16 @@ def print_explanation(words: Sequence[tuple[str, float]], labels: Sequence[str])
     console.print(line)
     ranked = sorted(words, key=lambda pair: pair[1])
     for label, sign, pairs in ((labels[1], 1, ranked[:-6:-1]), (labels[0], -1, ranked[:5])):
-        pushed = ", ".join(f"{visible(word)} {weight:+.2f}" for word, weight in pairs if sign * weight > 0)
+        pushed = weighed([pair for pair in pairs if sign * pair[1] > 0])
         console.print(f"  towards {visible(label)}: {pushed or 'nothing'}", markup=False)
+    if phrases:
+        weightiest = sorted(phrases, key=lambda pair: -abs(pair[1]))[:5]
+        console.print(f"  together: {weighed(weightiest)}", markup=False)
+
+
+def weighed(pairs: Sequence[tuple[str, float]]) -> str:
+    """Words or phrases with their weights, in a line."""
+    return ", ".join(f"{visible(word)} {weight:+.2f}" for word, weight in pairs)
 
 
 def demonstrate() -> None:
@@ -140,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         def measure(folder: Path) -> Evaluation:
             names = Vocabulary.load(folder).labels
             test = load_test_data(files_of(flags), names, None if flags.all else publishing.own_data(folder))
-            return evaluate(folder, flags.artifact, test)
+            return evaluate(folder, flags.artifact, test, None if flags.data else negated())
 
         if flags.plot:
             command_line.need("matplotlib")

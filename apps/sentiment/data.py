@@ -19,6 +19,8 @@ from apps.sentiment.cleaning import folded, key, ordered, say_repeated, usable
 from apps.sentiment.columns import examples
 from apps.sentiment.formats import tables
 
+NEGATED = Path(__file__).with_name("negated.csv")
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledTexts:
@@ -122,6 +124,11 @@ def _listed(names: Sequence[str]) -> str:
 def reviews(part: str) -> LabelledTexts:
     """IMDB's of the split "train" or "test"; see `imdb.labelled`."""
     return LabelledTexts(*imdb.labelled(part), imdb.LABELS)
+
+
+def negated() -> LabelledTexts:
+    """Forty short film opinions that deny something, ours, of which bags of words get half wrong: to measure with."""
+    return labelled_texts(Files([NEGATED]))
 
 
 def labelled_texts(files: Files, fewest_labels: int = 2) -> LabelledTexts:

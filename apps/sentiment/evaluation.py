@@ -1,4 +1,4 @@
-"""The accuracy of each of a model's files, and which label is taken for which."""
+"""How often each of a model's files is right, of whole texts and of short ones; and which label is taken for which."""
 
 from __future__ import annotations
 
@@ -10,22 +10,68 @@ import numpy as np
 from apps.pipeline import confusion, running
 from apps.pipeline.publishing import Evaluation
 from apps.sentiment.data import LabelledTexts
+from apps.sentiment.sentences import one_sentence
 from apps.sentiment.use import Classifier
 
+SURE = 0.99  # an answer that a reader takes for certain
+BINS = 15  # of equal width, from the least to the highest confidence
 
-def evaluate(folder: Path, artifact: str, test: LabelledTexts) -> Evaluation:
-    """The accuracy and the macro-F1 of one of a folder's artifacts over all of `test`; its details are how often each
-    label got each answer."""
-    found = probabilities(folder, artifact, test.texts, len(test.names))
-    answers = (found[:, 1] > 0.5).astype(int) if len(test.names) == 2 else found.argmax(axis=1)
-    matrix = confusion.counted(test.labels, answers, len(test.names))
-    figures = {"metric": "accuracy", "value": float(np.mean(answers == test.labels)), "examples": len(test)}
+
+def evaluate(folder: Path, artifact: str, test: LabelledTexts, short: LabelledTexts | None = None) -> Evaluation:
+    """The accuracy and the macro-F1 of one of a folder's artifacts over all of `test`, and how it judges one sentence
+    of each text; its details are how often each label got each answer.
+
+    short: texts of which it is told too how many are right.
+    """
+    count = len(test.names)
+    parts = [test.texts, [one_sentence(text) for text in test.texts], short.texts if short else []]
+    found = probabilities(folder, artifact, [text for part in parts for text in part], count)
+    whole, sentences, rest = np.split(found, [len(test), 2 * len(test)])
+    answers = answers_of(whole)
+    matrix = confusion.counted(test.labels, answers, count)
+    more = of_sentences(sentences, test.labels)
+    if short:
+        more |= {f"of {len(short)} short negated texts": float(np.mean(answers_of(rest) == short.labels))}
+    figures = {"metric": "accuracy", "value": float(np.mean(answers == test.labels)), "more": more}
     return Evaluation(
-        {"artifact": artifact, **figures, "data_sha256": test.fingerprint()},
+        {"artifact": artifact, **figures, "examples": len(test), "data_sha256": test.fingerprint()},
         {"macro_f1": confusion.macro_f1(matrix), "labels": test.names, "confusion": matrix.tolist()},
         f", macro-F1 {confusion.macro_f1(matrix):.2%}\n{confusion.in_table(matrix, test.names)}",
         matrix,
     )
+
+
+def of_sentences(found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The accuracy of the answers to one sentence of each text, how far their confidence is from it, and the share of
+    the wrong ones that are SURE.
+
+    found: probabilities, (texts, labels); labels: of the texts that the sentences are of, (texts,).
+    """
+    right, confidence = answers_of(found) == labels, found.max(axis=1)
+    wrong = confidence[~right]
+    return {
+        "of one sentence": float(np.mean(right)),
+        "its calibration error": calibration_error(right, confidence, found.shape[1]),
+        f"{SURE:.0%} sure of its wrong ones": float(np.mean(wrong > SURE)) if len(wrong) else 0.0,
+    }
+
+
+def calibration_error(right: np.ndarray, confidence: np.ndarray, labels: int) -> float:
+    """The mean distance of accuracy and confidence, over answers in BINS by their confidence (Naeini et al. 2015).
+
+    Args:
+        right: which answers are, bool (answers,).
+        confidence: the probability of each, (answers,), which is at least 1 / labels.
+    """
+    lowest = 1.0 / labels
+    bins = ((confidence - lowest) / (1.0 - lowest) * BINS).astype(int).clip(0, BINS - 1)
+    gaps = np.bincount(bins, confidence - right, BINS)
+    return float(np.abs(gaps).sum() / len(right))
+
+
+def answers_of(found: np.ndarray) -> np.ndarray:
+    """The label that each row of probabilities (texts, labels) says; of two the first where they are equal."""
+    return found.argmax(axis=1)
 
 
 def probabilities(folder: Path, artifact: str, texts: Sequence[str], labels: int = 2) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from apps.pipeline.printing import ANSWER, INPUT
 from apps.pipeline.vocabulary import FILE, UNKNOWN, Vocabulary, tokenize
 from apps.sentiment.model import NAME
 
+WEIGHTIEST = 20  # words around which phrases are looked for
+SEEN_AS_ONE = 0.5  # by how much log-odds a phrase's weight differs at least from the sum of its words'
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -24,12 +28,15 @@ class Answer:
         probabilities: by label.
         words: if they were asked for, each token that was read and how far it moves the log-odds of the second of two
             labels, or of several of `label`.
+        phrases: with them, two or three tokens that move these otherwise than each of them does by itself, such as "not
+            bad", and how far; no two of them overlap.
     """
 
     text: str = field(metadata=INPUT)
     label: str | None = field(metadata=ANSWER)
     probabilities: dict[str, float] | None
     words: list[tuple[str, float]] | None = None
+    phrases: list[tuple[str, float]] | None = None
 
 
 class Classifier:
@@ -75,10 +82,13 @@ class Classifier:
         ids = self.vocabulary.ids(text)
         found = self.probabilities(ids).tolist()
         chosen = int(found[1] > 0.5) if self._two else int(np.argmax(found))
-        words = list(zip(tokens, self.weights(ids, 1 if self._two else chosen), strict=True)) if explain else None
-        return Answer(
-            text, self.vocabulary.labels[chosen], dict(zip(self.vocabulary.labels, found, strict=True)), words
-        )
+        answer = Answer(text, self.vocabulary.labels[chosen], dict(zip(self.vocabulary.labels, found, strict=True)))
+        if not explain:
+            return answer
+        label = 1 if self._two else chosen
+        weights = self.weights(ids, label)
+        phrases = [(joined(tokens[start:end]), weight) for start, end, weight in self.phrases(ids, weights, label)]
+        return dataclasses.replace(answer, words=list(zip(tokens, weights, strict=True)), phrases=phrases)
 
     def probabilities(self, ids: Sequence[int]) -> np.ndarray:
         """Of the labels, (labels,), for the ids of one text."""
@@ -100,7 +110,39 @@ class Classifier:
     def weights(self, ids: Sequence[int], label: int = 1) -> list[float]:
         """How far each token moves the log-odds of a label: what is lost when it becomes an unknown word."""
         whole = self.log_odds(ids, label)
-        return [whole - self.log_odds([*ids[:place], UNKNOWN, *ids[place + 1 :]], label) for place in range(len(ids))]
+        return [whole - self._without(ids, place, place + 1, label) for place in range(len(ids))]
+
+    def phrases(self, ids: Sequence[int], weights: Sequence[float], label: int = 1) -> list[tuple[int, int, float]]:
+        """(start, end, how far these tokens together move the log-odds of a label) of each phrase of two or three whose
+        weight isn't the sum of its words', in their order; of those that overlap the one that differs most, where a
+        third word must add SEEN_AS_ONE.
+
+        weights: of the words, as `weights` gives them. Phrases are looked for around the WEIGHTIEST of them.
+        """
+        whole = self.log_odds(ids, label)
+        weightiest = set(np.argsort([-abs(weight) for weight in weights], kind="stable")[:WEIGHTIEST].tolist())
+        found = []
+        for size in (2, 3):
+            for start in range(len(ids) - size + 1):
+                if weightiest.isdisjoint(range(start, start + size)):
+                    continue
+                weight = whole - self._without(ids, start, start + size, label)
+                differs = abs(weight - sum(weights[start : start + size])) - SEEN_AS_ONE * (size - 1)
+                found.append((-differs, start, start + size, weight))
+        chosen: list[tuple[int, int, float]] = []
+        for differs, start, end, weight in sorted(found):
+            if differs <= 0.0 and all(end <= other[0] or start >= other[1] for other in chosen):
+                chosen.append((start, end, weight))
+        return sorted(chosen)
+
+    def _without(self, ids: Sequence[int], start: int, end: int, label: int) -> float:
+        """The log-odds of a label where the tokens from `start` to `end` are unknown words."""
+        return self.log_odds([*ids[:start], *[UNKNOWN] * (end - start), *ids[end:]], label)
+
+
+def joined(tokens: Sequence[str]) -> str:
+    """Tokens as a person writes them: isn and ’t are isn’t."""
+    return " ".join(tokens).replace(" ’", "’")
 
 
 def load(folder: Path | str | None = None) -> Classifier:
