@@ -16,6 +16,7 @@ VERBS = {
     "apps": "training, inference, start and memory of the apps",
     "generation": "characters a second that the Shakespeare model writes",
     "devices": "SavedModels written without a GPU, run on one if there is one",
+    "workers": "what a second process gains in training; not among the default",
     "few_reviews": "what few reviews of one's own teach, alone or from the shipped model; not among the default",
     "imdb": "minutes until a network knows 88% of IMDB's test reviews; not among what runs by default",
 }

@@ -21,6 +21,7 @@ from apps.pipeline.errors import DataError
 from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
+from apps.pipeline.workers import ALONE, Workers
 
 WORTH = 2**15  # bytes of text that pay for a second process
 
@@ -33,6 +34,7 @@ def train(
     output: Path,
     resume: bool,
     start_from: Path | None = None,
+    workers: Workers = ALONE,
 ) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
     own = load_data(data, label_with, tags) if data else None  # before TensorFlow speaks, in case it is refused
@@ -42,7 +44,7 @@ def train(
     from apps.pipeline import training
     from apps.pipeline.runs import Run
 
-    training.set_up(recipe.seed)
+    training.set_up(recipe.seed, workers)
     labelled, validation, test = own or load_data(data, label_with, tags)
     if start_from is None:
         lexicon, counts = Lexicon.from_texts(labelled, recipe.pairs, recipe.rarest, traditional.twins())
@@ -51,7 +53,7 @@ def train(
     learnt, validated = labelled_sentences(labelled, lexicon, counts), labelled_sentences(validation, lexicon)
     if not validated.labels:
         raise DataError("expected texts to validate with that have the tags of the others, got none: shuffle the data")
-    run = Run(NAME, recipe, fingerprint(labelled), output, resume, data is not None)
+    run = Run(NAME, recipe, fingerprint(labelled), output, resume, data is not None, workers)
     model = build_model(lexicon, recipe) if start_from is None else model_from(start_from, lexicon, recipe)
     sizes = f"{len(labelled):,} texts ({len(learnt.labels):,} sentences), {len(validation):,} to validate"
     knows = f"{len(lexicon.words):,} words; {model.count_params():,} weights"
@@ -59,7 +61,8 @@ def train(
     pretrain(model, learnt, lexicon, run)
     fitted = learn_to_tag(model, learnt, validated, run)
     typical = artifacts.typical_of(labelled)
-    run.keep(model, fitted, "accuracy", "Chinese words and tags", typical)
+    if not run.keep(model, fitted, "accuracy", "Chinese words and tags", typical):
+        return
     artifacts.write(model, lexicon, output, run.about(artifacts.PACKAGES, peoples_daily.LICENCE), typical)
     run.measure(artifacts.ARTIFACTS, evaluate, test)
     run.end("tag 我爱自然语言处理。")
@@ -105,6 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb.add_argument("--format", choices=FORMATS, default="plain", help="--json is --format json (%(default)s)")
     verb.add_argument("--segmenter", choices=["jieba"], help="keep its words, and let the network tag them")
 
+    commands.scores(lambda flags: Work(load, flags.model, "tag_all", {}, WORTH))
+
     def run_train(flags: argparse.Namespace) -> None:
         command_line.need("gensim", "matplotlib", "opencc", "tensorboard")
         changes = QUICK if flags.quick else {}
@@ -113,7 +118,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             sizes = model_folder.started(start, NAME, ("units", "character_size", "pair_size"))
             changes = changes | {"word_vector_epochs": 0} | sizes
         recipe = commands.recipe(flags, Recipe(), **changes)
-        train(recipe, flags.data, flags.label_with, flags.tags, flags.output, flags.resume, start)
+        train(
+            recipe,
+            flags.data,
+            flags.label_with,
+            flags.tags,
+            flags.output,
+            flags.resume,
+            start,
+            command_line.workers(flags),
+        )
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         with_jieba = flags.data is None and importlib.util.find_spec("jieba") is not None

@@ -23,11 +23,19 @@ from apps.pipeline.errors import DataError
 from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
+from apps.pipeline.workers import ALONE, Workers
 
 WORTH = 100  # pictures that pay for a second process
 
 
-def train(recipe: Recipe, data: Path | None, output: Path, resume: bool, start_from: Path | None = None) -> None:
+def train(
+    recipe: Recipe,
+    data: Path | None,
+    output: Path,
+    resume: bool,
+    start_from: Path | None = None,
+    workers: Workers = ALONE,
+) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
     own = load_data(data, recipe.seed) if data else None  # before TensorFlow speaks, in case it is refused
     from apps.mnist_rows.learning import learn_pictures, refusal_of
@@ -35,17 +43,18 @@ def train(recipe: Recipe, data: Path | None, output: Path, resume: bool, start_f
     from apps.pipeline import training
     from apps.pipeline.runs import Run
 
-    training.set_up(recipe.seed)
+    training.set_up(recipe.seed, workers)
     labelled, validation, test = own or load_data(data, recipe.seed)
     print(f"{len(labelled):,} pictures, {len(validation):,} to validate, {len(test):,} to test", flush=True)
-    run = Run(NAME, recipe, labelled.fingerprint(), output, resume, data is not None)
+    run = Run(NAME, recipe, labelled.fingerprint(), output, resume, data is not None, workers)
     if start_from is None:
         model = build_model(len(labelled.names), recipe.units, recipe.dropout)
     else:
         model = model_from(start_from, labelled.names, recipe.dropout)
     fitted = learn_pictures(model, labelled, validation, run)
     typical = artifacts.typical_of(labelled)
-    run.keep(model, fitted, "accuracy", "MNIST rows", typical)
+    if not run.keep(model, fitted, "accuracy", "MNIST rows", typical):
+        return
     labels = Labels(labelled.names, labelled.box())
     refusal = refusal_of(model, labelled, validation, run)
     print(f"what isn't answered: {refusal.in_words()}", flush=True)
@@ -87,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         changes: dict[str, Any] = QUICK if flags.quick else {}
         changes = changes | (model_folder.started(flags.start_from, NAME) if flags.start_from else {})
         recipe = commands.recipe(flags, Recipe(), **changes)
-        train(recipe, flags.data, flags.output, flags.resume, flags.start_from)
+        train(recipe, flags.data, flags.output, flags.resume, flags.start_from, command_line.workers(flags))
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         if flags.plot:

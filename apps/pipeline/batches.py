@@ -16,6 +16,7 @@ class Batches:
         draw: generator of random numbers -> list of index arrays, one a batch; every example is in one of them.
         assemble: (indices, generator of random numbers) -> what the model gets: an array or a tuple of arrays.
         signature: the tf.TensorSpec of what `assemble` gives.
+        common: which of these, in the order of tf.nest.flatten, all rows of a batch share; the others are by row.
     """
 
     def __init__(
@@ -24,8 +25,10 @@ class Batches:
         assemble: Callable[[np.ndarray, np.random.Generator], Any],
         signature: Any,
         seed: int = 0,
+        common: Sequence[int] = (),
     ):
         self.draw, self.assemble, self.signature, self.seed = draw, assemble, signature, seed
+        self.common = frozenset(common)
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -39,6 +42,29 @@ class Batches:
     def dataset(self) -> tf.data.Dataset:
         dataset = tf.data.Dataset.from_generator(self.__iter__, output_signature=self.signature)
         return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(4)
+
+    def shares(self, count: int, wanted: Sequence[int]) -> tf.data.Dataset:
+        """Of each batch those of `count` shares that are wanted, one after another.
+
+        A share is rows in their order; the shares differ by a row at most, and of a small batch some have none.
+        """
+
+        def rows(array: np.ndarray, share: int) -> np.ndarray:
+            return array[len(array) * share // count : len(array) * (share + 1) // count]
+
+        def generate() -> Iterator[Any]:
+            for batch in self:
+                for share in wanted:
+                    yield self._by_row(lambda array, share=share: rows(np.asarray(array), share), batch)
+
+        signature = self._by_row(lambda spec: tf.TensorSpec((None, *spec.shape[1:]), spec.dtype), self.signature)
+        dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+        return dataset.apply(tf.data.experimental.assert_cardinality(len(self) * len(wanted)))
+
+    def _by_row(self, change: Callable[[Any], Any], batch: Any) -> Any:
+        """A batch, or its signature, with what is by row changed."""
+        parts = [part if i in self.common else change(part) for i, part in enumerate(tf.nest.flatten(batch))]
+        return tf.nest.pack_sequence_as(batch, parts)
 
 
 def grouped_by_length(lengths: np.ndarray, batch_size: int, shuffle: bool) -> Callable:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import keras
 import numpy as np
 
 from apps.pipeline.batches import Batches
 from apps.pipeline.errors import DataError
+from apps.pipeline.together import Together
 from whole_files import whole
 
 
@@ -20,11 +23,21 @@ class Checkpoints(keras.callbacks.Callback):
     That is: the variables of model and optimizer, the best weights so far, the history and the settings of the run.
     Also stops the training `patience` epochs after the best one; None: never. The weights that validation saw count:
     with a moving average, the average.
+
+    together: the replicas that train; of several workers the first one writes, and what it has counts everywhere.
     """
 
-    def __init__(self, path: Path, batches: Batches, settings: dict, monitor: str, patience: int | None):
+    def __init__(
+        self,
+        path: Path,
+        batches: Batches,
+        settings: dict,
+        monitor: str,
+        patience: int | None,
+        together: Together | None = None,
+    ):
         super().__init__()
-        self.path, self.batches, self.settings = Path(path), batches, settings
+        self.path, self.batches, self.settings, self.together = Path(path), batches, settings, together
         self.monitor, self.patience = monitor, patience
         self.history: list[dict[str, float]] = []
         self.best_weights: list[np.ndarray] | None = None
@@ -42,6 +55,9 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
         self.batches.epoch = epoch
+        if self.together is not None:
+            self.together.seed(epoch)
+            return
         for variable in self.model.variables:  # what an epoch drops depends on the seed and the epoch alone
             if variable.path.endswith("seed_generator_state"):
                 variable.assign([int(variable.numpy()[0]), epoch << 16])
@@ -51,7 +67,10 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.seconds += time.perf_counter() - self.started
-        self.history.append({name: float(value) for name, value in (logs or {}).items()})
+        found = {name: float(value) for name, value in (logs or {}).items()}
+        if self.together is not None:  # what ends a training is decided alike everywhere
+            found = json.loads(self.together.told(json.dumps(found).encode()))
+        self.history.append(found)
         if self.best_epoch() == len(self.history) - 1:
             self.best_weights = self.validated_weights
         self.save()
@@ -61,19 +80,29 @@ class Checkpoints(keras.callbacks.Callback):
     def _state(self) -> list:
         return [*self.model.variables, *self.model.optimizer.variables]
 
-    def save(self) -> None:
+    def _packed(self) -> tuple[dict, dict[str, np.ndarray]]:
         about = {"settings": self.settings, "history": self.history, "seconds": self.seconds}
         arrays = {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._state())}
-        arrays |= {f"best_{i}": weight for i, weight in enumerate(self.best_weights)}
-        write_arrays(self.path, about, arrays)
+        return about, arrays | {f"best_{i}": weight for i, weight in enumerate(self.best_weights or [])}
 
-    def load(self) -> None:
-        """Takes up the saved state; DataError if the file is damaged or of other settings."""
-        arrays, about = read_arrays(self.path, self.settings)
+    def save(self) -> None:
+        if self.together is None or self.together.workers.first:
+            write_arrays(self.path, *self._packed())
+
+    def share(self) -> None:
+        """Takes up what worker 0 has: every replica begins, or goes on, with the same numbers."""
+        content = io.BytesIO()
+        pack_arrays(content, *self._packed())
+        self.load(io.BytesIO(self.together.told(content.getvalue())))
+
+    def load(self, content: BinaryIO | None = None) -> None:
+        """Takes up the state in `content`, or in the file; DataError if it is damaged or of other settings."""
+        arrays, about = read_arrays(self.path, self.settings, content)
         try:
             for i, variable in enumerate(self._state()):
                 variable.assign(arrays[f"variable_{i}"])
-            self.best_weights = [arrays[f"best_{i}"] for i in range(len(self.model.get_weights()))]
+            best = len(self.model.get_weights()) if about["history"] else 0
+            self.best_weights = [arrays[f"best_{i}"] for i in range(best)] or None
             self.history, self.seconds = about["history"], about["seconds"]
         except (KeyError, ValueError) as error:  # arrays are missing or of other shapes
             raise _damaged(self.path, error) from None
@@ -82,13 +111,19 @@ class Checkpoints(keras.callbacks.Callback):
 def write_arrays(path: Path, about: dict, arrays: dict[str, np.ndarray]) -> None:
     """Writes arrays and what is to know `about` them, whole or not at all."""
     with whole(path) as beside, open(beside, "wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **arrays)
+        pack_arrays(file, about, arrays)
 
 
-def read_arrays(path: Path, settings: dict) -> tuple[dict[str, np.ndarray], dict]:
-    """(arrays, about) of a file by `write_arrays`; DataError if it is damaged or of other settings."""
+def pack_arrays(file: BinaryIO, about: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Writes arrays and what is to know `about` them into an open file."""
+    np.savez(file, about=np.array(json.dumps(about)), **arrays)
+
+
+def read_arrays(path: Path, settings: dict, content: BinaryIO | None = None) -> tuple[dict[str, np.ndarray], dict]:
+    """(arrays, about) of a file by `write_arrays`, whose content may be at hand; DataError if it is damaged or of
+    other settings."""
     try:
-        with open(path, "rb") as opened, np.load(opened) as file:  # np.load(path) leaves a damaged file open
+        with content or open(path, "rb") as opened, np.load(opened) as file:  # np.load(path) leaves a damaged file open
             arrays = dict(file)
         about = json.loads(str(arrays.pop("about")))
         saved = dict(about["settings"])

@@ -21,6 +21,7 @@ from apps.pipeline.errors import DataError, sentence, summary
 from apps.pipeline.printing import as_object, json_line, visible
 from apps.pipeline.publishing import FILES, Evaluation
 from apps.pipeline.runs import Recipe
+from apps.pipeline.workers import Workers, workers_of
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
@@ -84,6 +85,13 @@ class CommandLine:
         self.train.add_argument("--resume", action="store_true", help="go on with an interrupted run in --output")
         known = "begin with the model in this folder: what it has learned of your data's words, symbols or labels stays"
         self.train.add_argument("--start-from", type=Path, metavar="FOLDER", help=known)
+        together = "train on several machines: the addresses of all, each starts this command; else TF_CONFIG"
+        self.train.add_argument("--workers", metavar="HOST:PORT,HOST:PORT", help=together)
+        self.train.add_argument(
+            "--worker", type=whole_number, metavar="N", help="which of --workers this one is, from 0"
+        )
+        replicas = "share each batch between so many GPUs of this machine; without any, logical CPUs"
+        self.train.add_argument("--replicas", type=positive, metavar="N", help=replicas)
 
         self.evaluate = self.verb("evaluate", "measure one of a model's artifacts on the test data")
         files = "which file to measure (%(default)s)"
@@ -136,6 +144,37 @@ class CommandLine:
         named = {field.name: getattr(flags, field.name, None) for field in dataclasses.fields(recipe)}
         return dataclasses.replace(recipe, **changes | {name: v for name, v in named.items() if v is not None})
 
+    def scores(self, work: Callable[[argparse.Namespace], jobs.Work]) -> None:
+        """The verb `score`: the answers to files of rows, by Apache Beam.
+
+        work: what answers, with the model that the flags name.
+        """
+        parser = self.verb(
+            "score", "answer the rows of files by Apache Beam, whose own options, as --name=value, go on"
+        )
+        files = "text, JSON lines, CSV, Parquet or TFRecord, as the end of the name says; patterns, also of a bucket"
+        parser.add_argument("inputs", nargs="+", metavar="INPUT", help=files)
+        parser.add_argument("--output", required=True, metavar="FOLDER", help="gets answers-* and rejected-*")
+        parser.add_argument("--column", default="text", help="of tables and objects, what has the input (%(default)s)")
+        formats = ("jsonl", "text", "csv", "parquet", "tfrecord")
+        parser.add_argument("--format", choices=formats, default="jsonl", help="of the answers (%(default)s)")
+        self._scored = work
+
+    def _score(self, flags: argparse.Namespace) -> None:
+        if importlib.util.find_spec("apache_beam") is None:
+            raise DataError(
+                "expected Apache Beam, got none: install it with pip install '.[beam]' in the project's folder"
+            )
+        import logging
+
+        if not flags.debug:  # Beam warns of every optional package that isn't there
+            logging.getLogger().setLevel(logging.ERROR)
+        from apps.pipeline.scoring import score
+
+        model_folder.expect_app(flags.model, self.name)
+        told = score(self._scored(flags), flags.inputs, flags.output, flags.column, flags.format, flags.options)
+        print(json_line(told) if flags.json else told)
+
     def evaluated(self, flags: argparse.Namespace, measure: Callable[[Path], Evaluation]) -> Evaluation:
         """Prints what `measure` finds of the model in the folder it is given, and records it if the user wants that."""
         if flags.record:
@@ -164,7 +203,10 @@ class CommandLine:
     def run(self, verbs: dict[str | None, Callable[[argparse.Namespace], None]], argv: Sequence[str] | None) -> int:
         """Calls the verb that `argv` names -> the exit status. None: no verb is named; what else there is follows."""
         offer_completion(self.parser)
-        flags = self.parser.parse_args(argv)
+        flags, flags_of_beam = self.parser.parse_known_args(argv)
+        if flags_of_beam and flags.verb != "score":
+            self.parser.error(f"unrecognized arguments: {' '.join(flags_of_beam)}")
+        flags.options, verbs = flags_of_beam, verbs | {"score": self._score}
 
         debug = getattr(flags, "debug", False)
         if argv is None and not debug:  # a process of its own
@@ -179,12 +221,18 @@ class CommandLine:
                 model_folder.expect_artifact(flags.model, flags.artifact)
             if flags.verb == "export":
                 model_folder.expect_trained(flags.trained)
-            with runs.alone(flags.output, flags.resume) if flags.verb == "train" else contextlib.nullcontext():
+            writes = flags.verb == "train" and workers(flags).first
+            with runs.alone(flags.output, flags.resume) if writes else contextlib.nullcontext():
                 verbs[flags.verb](flags)
             if flags.verb is None:
                 print(f"\n{self.parser.prog} VERB, with one of {', '.join(self._verbs.choices)}; --help tells more")
 
         return exit_status(self.parser.prog, work, debug)
+
+
+def workers(flags: argparse.Namespace) -> Workers:
+    """Who trains together, as the flags of `train` say it, or the environment."""
+    return workers_of(flags.workers, flags.worker, flags.replicas, os.environ)
 
 
 def exit_status(program: str, work: Callable[[], int | None], debug: bool = False) -> int:
@@ -274,6 +322,7 @@ def _number(kind: type, fits: Callable[[Any], bool], expected: str) -> Callable[
     return parse
 
 
+whole_number = _number(int, lambda number: number >= 0, "a whole number of 0 or more")
 positive = _number(int, lambda number: number >= 1, "a whole number above 0")
 part = _number(float, lambda number: 0.0 < number <= 1.0, "a number above 0 and at most 1")
 not_negative = _number(float, lambda number: 0.0 <= number < math.inf, "a number of 0 or more")

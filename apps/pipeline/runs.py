@@ -14,6 +14,7 @@ import numpy as np
 
 from apps.pipeline import model_card, model_folder, publishing, typical
 from apps.pipeline.errors import DataError
+from apps.pipeline.workers import ALONE, Workers
 from whole_files import alone_in
 
 MODEL_LICENCE = "Apache-2.0"
@@ -67,12 +68,14 @@ class Stage:
         recipe: how it learns.
         file: what it leaves behind, and with `resume` goes on from.
         settings: what decides it; a file of other settings is refused.
+        workers: that go through it together.
     """
 
     recipe: Recipe
     file: Path
     settings: dict[str, Any]
     resume: bool = False
+    workers: Workers = ALONE
 
 
 @contextlib.contextmanager
@@ -119,13 +122,24 @@ class Run:
     Args:
         data: the fingerprint of what is trained on; a run on other data isn't resumed.
         own_data: whether that is the user's. `evaluate` on it leaves out what was trained on.
+        workers: that train together; all but the first leave the folder alone.
     """
 
-    def __init__(self, app: str, recipe: Recipe, data: str, output: Path, resume: bool, own_data: bool = False):
+    def __init__(
+        self,
+        app: str,
+        recipe: Recipe,
+        data: str,
+        output: Path,
+        resume: bool,
+        own_data: bool = False,
+        workers: Workers = ALONE,
+    ):
         self.app, self.recipe, self.data, self.output, self.resume = app, recipe, data, output, resume
-        self.own_data = own_data
+        self.own_data, self.workers = own_data, workers
         self.folder = output / "training"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if workers.first:
+            self.folder.mkdir(parents=True, exist_ok=True)
         self.stages: list[dict[str, Any]] = []
         self.files: dict[str, Any] = {}
         self.interrupted = False
@@ -140,17 +154,21 @@ class Run:
         recipe = dataclasses.asdict(self.recipe)
         settings = {"data": self.data} | {field: recipe[field] for field in recipe if fields is None or field in fields}
         changed = dataclasses.replace(self.recipe, **changes)
-        return Stage(changed, self.folder / f"{name.replace(' ', '_')}.npz", settings, self.resume)
+        return Stage(changed, self.folder / f"{name.replace(' ', '_')}.npz", settings, self.resume, self.workers)
 
     def finished(self, stage: str, seconds: float, epochs: int, result: str = "") -> None:
         """Records how long a stage took and what it reached, and prints both."""
         self.stages.append({"stage": stage, "seconds": round(seconds, 1), "epochs": epochs, "result": result})
         print(f"{stage}: {seconds / 60:.1f} minutes, {epochs} epochs {result}", flush=True)
 
-    def keep(self, model, fitted, metric: str, title: str, inputs: typical.Inputs) -> None:
-        """Leaves the trained model and typical inputs for `export`, and its history as a picture."""
+    def keep(self, model, fitted, metric: str, title: str, inputs: typical.Inputs) -> bool:
+        """Leaves the trained model and typical inputs for `export`, and its history as a picture -> whether this
+        process writes the rest: of several workers the first one does."""
         from apps.pipeline import training
 
+        if not self.workers.first:
+            print(f"worker {self.workers.number}: trained; worker 0 writes the model", flush=True)
+            return False
         self.interrupted = fitted.interrupted
         if self.interrupted:
             print("\nStopped: writing the best model so far. Ctrl-C again leaves without.", flush=True)
@@ -158,6 +176,7 @@ class Run:
         training.save_model(model, self.output / "model.keras")
         kept = self.output / "model.keras", typical.save(inputs, self.folder)
         self.files = {path.relative_to(self.output).as_posix(): publishing.fingerprint(path) for path in kept}
+        return True
 
     def about(self, packages: Sequence[str], licence: str) -> dict[str, Any]:
         """How the model came about, for results.json.

@@ -18,17 +18,20 @@ from apps.pipeline.checkpoints import Checkpoints
 from apps.pipeline.errors import DataError
 from apps.pipeline.estimate import Estimate
 from apps.pipeline.runs import Recipe, Stage
+from apps.pipeline.together import Together, twin
 from apps.pipeline.typical import Inputs
+from apps.pipeline.workers import ALONE, Workers
 from whole_files import whole
 
 
-def set_up(seed: int) -> None:
+def set_up(seed: int, workers: Workers = ALONE) -> None:
     """Seeds everything, and gives each direction of a bidirectional layer half of the cores: two loops side by side
-    are faster than each on all cores. To be called before TensorFlow computes anything."""
+    are faster than each on all cores. Waits for the other workers. To be called before TensorFlow computes anything."""
     keras.utils.set_random_seed(seed)
     with contextlib.suppress(RuntimeError):  # in a process that has computed already, such as a test
         tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 2) // 2))
         tf.config.threading.set_inter_op_parallelism_threads(2)
+    workers.strategy()
 
 
 @keras.saving.register_keras_serializable(package="keras_rnn_apps")
@@ -37,6 +40,8 @@ class AdamW(keras.optimizers.AdamW):
 
     Args:
         factors: {part of a variable's path: factor}; the first part that fits counts, other variables have 1.
+
+    It takes gradients of the whole batch: of several replicas `Together` has summed them.
     """
 
     def __init__(self, *args, factors: dict[str, float] | None = None, **kwargs):
@@ -53,6 +58,9 @@ class AdamW(keras.optimizers.AdamW):
     def update_step(self, gradient, variable, learning_rate):
         factor = self.factor_of_variable[self._get_variable_index(variable)]
         super().update_step(gradient, variable, learning_rate * factor)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars  # Keras's would sum them again, and after they were clipped
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "factors": self.factors}
@@ -103,29 +111,42 @@ def learn(
 ) -> Fitted:
     """Trains a model by a stage's recipe and leaves the weights of its best epoch in it.
 
+    Of several workers or devices each trains a replica; the model itself is no replica, before and after.
+
     Args:
         loss, metrics, weighted_metrics: as for Keras's `compile`.
         factors: on the learning rate of some variables, as for `AdamW`.
         without_decay: parts of the names of the variables whose weights don't decay.
     """
-    recipe = stage.recipe
-    optimizer = optimizer_of(recipe, len(batches) * recipe.epochs, factors)
-    if without_decay:
-        optimizer.exclude_from_weight_decay(var_names=list(without_decay))
-    # On CPUs XLA takes longer, and would compile for every length of a batch.
-    model.compile(optimizer, loss, metrics=metrics, weighted_metrics=weighted_metrics, jit_compile=False)
-    return fit(
-        model,
-        batches,
-        validation,
-        stage.file,
-        epochs=recipe.epochs,
-        settings=stage.settings,
-        monitor=recipe.keep,
-        patience=recipe.patience,
-        resume=stage.resume,
-        log_folder=stage.file.parent / "logs" / stage.file.stem,
-    )
+    recipe, strategy = stage.recipe, stage.workers.strategy()
+    if strategy is not None and recipe.batch_size < strategy.num_replicas_in_sync:
+        raise DataError(
+            f"expected a batch of at least an example for each of {strategy.num_replicas_in_sync} replicas, got a "
+            f"batch size of {recipe.batch_size}"
+        )
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        learner = model if strategy is None else twin(model)
+        optimizer = optimizer_of(recipe, len(batches) * recipe.epochs, factors)
+        if without_decay:
+            optimizer.exclude_from_weight_decay(var_names=list(without_decay))
+        # On CPUs XLA takes longer, and would compile for every length of a batch.
+        learner.compile(optimizer, loss, metrics=metrics, weighted_metrics=weighted_metrics, jit_compile=False)
+        fitted = fit(
+            learner,
+            batches,
+            validation,
+            stage.file,
+            epochs=recipe.epochs,
+            settings=stage.settings,
+            monitor=recipe.keep,
+            patience=recipe.patience,
+            resume=stage.resume,
+            log_folder=stage.file.parent / "logs" / stage.file.stem,
+            together=None if strategy is None else Together(stage.workers, strategy, learner, loss),
+        )
+    if learner is not model:
+        model.set_weights(learner.get_weights())
+    return fitted
 
 
 def fit(
@@ -140,6 +161,7 @@ def fit(
     patience: int | None = 2,
     resume: bool = False,
     log_folder: Path | None = None,
+    together: Together | None = None,
 ) -> Fitted:
     """Trains a compiled model and leaves its best weights in it.
 
@@ -148,39 +170,67 @@ def fit(
         settings: what decides the run; a checkpoint of other settings is refused.
         monitor, patience: the log that chooses the best epoch, and how many worse ones end the training.
         log_folder: for TensorBoard.
+        together: the replicas that train, if there are several.
     """
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoints(checkpoint, batches, settings, monitor, patience)
+    first = together is None or together.workers.first
+    checkpoints = Checkpoints(checkpoint, batches, settings, monitor, patience, together)
     checkpoints.set_model(model)
     model.optimizer.build(model.trainable_variables)
-    if resume and checkpoint.exists():
-        checkpoints.load()
-    callbacks: list[keras.callbacks.Callback] = [checkpoints]
-    if model.optimizer.use_ema:
-        callbacks.append(keras.callbacks.SwapEMAWeights())  # after ours, whose on_test_end wants the averages
-    left = epochs - len(checkpoints.history)
-    callbacks.append(Estimate(len(batches), left, patience is not None and left > 1))
-    if log_folder is not None:
-        callbacks.append(keras.callbacks.TensorBoard(log_folder, write_graph=False))
-    interrupted = False
-    if len(checkpoints.history) < epochs and not checkpoints.stopped_early():
-        try:
-            model.fit(
-                batches.dataset(),
-                validation_data=validation.dataset(),
-                initial_epoch=len(checkpoints.history),
-                epochs=epochs,
-                callbacks=callbacks,
-                shuffle=False,  # the batches do that themselves
-                verbose=1 if os.isatty(1) else 2,
-            )
-        except KeyboardInterrupt:
-            if checkpoints.best_weights is None:
-                raise
-            interrupted = True
+    if first:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        if resume and checkpoint.exists():
+            checkpoints.load()
+    try:
+        if together is not None:
+            together.expect_equal(settings)
+            checkpoints.share()
+            together.prepare(batches)
+        if len(checkpoints.history) < epochs and not checkpoints.stopped_early():
+            interrupted = _epochs(model, batches, validation, checkpoints, epochs, log_folder if first else None)
+        else:
+            interrupted = False
+    except tf.errors.OpError as error:
+        if together is None or not together.workers.addresses:
+            raise
+        raise together.workers.missing() from error
     model.set_weights(checkpoints.best_weights)
     kept = checkpoints.history[checkpoints.best_epoch()]
     return Fitted(checkpoints.history, kept, checkpoints.seconds, interrupted)
+
+
+def _epochs(
+    model: keras.Model,
+    batches: Batches,
+    validation: Batches,
+    checkpoints: Checkpoints,
+    epochs: int,
+    log_folder: Path | None,
+) -> bool:
+    """The epochs that are left, until there are `epochs` or the model gets no better -> whether Ctrl-C ended them."""
+    together, left = checkpoints.together, epochs - len(checkpoints.history)
+    first = together is None or together.workers.first
+    callbacks: list[keras.callbacks.Callback] = [checkpoints]
+    if model.optimizer.use_ema:
+        callbacks.append(keras.callbacks.SwapEMAWeights())  # after ours, whose on_test_end wants the averages
+    if first:
+        callbacks.append(Estimate(len(batches), left, checkpoints.patience is not None and left > 1))
+    if log_folder is not None:
+        callbacks.append(keras.callbacks.TensorBoard(log_folder, write_graph=False))
+    try:
+        model.fit(
+            batches.dataset() if together is None else together.shares(batches),
+            validation_data=validation.dataset() if together is None else together.shares(validation),
+            initial_epoch=len(checkpoints.history),
+            epochs=epochs,
+            callbacks=callbacks,
+            shuffle=False,  # the batches do that themselves
+            verbose=0 if not first else 1 if os.isatty(1) else 2,
+        )
+    except KeyboardInterrupt:
+        if checkpoints.best_weights is None:
+            raise
+        return True
+    return False
 
 
 def save_model(model: keras.Model, path: Path) -> None:

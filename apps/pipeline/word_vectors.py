@@ -20,8 +20,12 @@ def pretrain_embedding(
 ) -> float:
     """Gives `embedding` the word vectors of `sequences`, or those that the stage has left -> the seconds they took.
 
+    Of several workers the first one learns them; the others get them when the next stage begins.
+
     DataError if its file is damaged or of other settings.
     """
+    if not stage.workers.first:
+        return 0.0
     if stage.resume and stage.file.exists():
         arrays, about = read_arrays(stage.file, stage.settings)
     else:

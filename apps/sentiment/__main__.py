@@ -16,6 +16,7 @@ from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
 from apps.pipeline.vocabulary import Vocabulary
+from apps.pipeline.workers import ALONE, Workers
 from apps.sentiment import artifacts
 from apps.sentiment.data import Files, load_data, load_test_data, negated
 from apps.sentiment.evaluation import evaluate
@@ -25,7 +26,9 @@ from apps.sentiment.use import Answer, load
 WORTH = 2**17  # bytes of texts that pay for a second process
 
 
-def train(recipe: Recipe, files: Files, output: Path, resume: bool, start_from: Path | None = None) -> None:
+def train(
+    recipe: Recipe, files: Files, output: Path, resume: bool, start_from: Path | None = None, workers: Workers = ALONE
+) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
     own = load_data(files, recipe.seed) if files.paths else None  # before TensorFlow speaks, in case they are refused
     from apps.pipeline import training
@@ -33,9 +36,9 @@ def train(recipe: Recipe, files: Files, output: Path, resume: bool, start_from: 
     from apps.sentiment.learning import learn_labels, pretrain
     from apps.sentiment.start import model_from, vocabulary_from
 
-    training.set_up(recipe.seed)
+    training.set_up(recipe.seed, workers)
     labelled, validation, test, unlabelled = own or load_data(files, recipe.seed)
-    run = Run(NAME, recipe, labelled.fingerprint(), output, resume, own is not None)
+    run = Run(NAME, recipe, labelled.fingerprint(), output, resume, own is not None, workers)
     texts = labelled.texts + validation.texts + unlabelled
     if start_from is None:
         vocabulary = Vocabulary.from_texts(texts, recipe.words, recipe.keep_last, labelled.names)
@@ -50,7 +53,8 @@ def train(recipe: Recipe, files: Files, output: Path, resume: bool, start_from: 
         model = model_from(start_from, vocabulary, sequences, labelled.labels)
     fitted = learn_labels(model, sequences, labelled.labels, validation.labels, run)
     typical = artifacts.typical_of(labelled)
-    run.keep(model, fitted, "accuracy", "Sentiment", typical)
+    if not run.keep(model, fitted, "accuracy", "Sentiment", typical):
+        return
     artifacts.write(model, vocabulary, output, run.about(artifacts.PACKAGES, imdb.LICENCE), typical)
     short = None if own else negated()
     run.measure(artifacts.ARTIFACTS, lambda folder, artifact, part: evaluate(folder, artifact, part, short), test)
@@ -140,6 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command_line.many(verb)
     verb.add_argument("--explain", action="store_true", help="show which words pushed the answer")
 
+    commands.scores(lambda flags: Work(load, flags.model, "classify_all", {}, WORTH))
+
     def run_train(flags: argparse.Namespace) -> None:
         command_line.need("gensim", "sklearn", "matplotlib", "tensorboard")
         start = flags.start_from
@@ -147,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if start:
             changes = changes | STARTED | model_folder.started(start, NAME, ("units", "words", "keep_last"))
         recipe = commands.recipe(flags, Recipe(), **changes)
-        train(recipe, files_of(flags), flags.output, flags.resume, start)
+        train(recipe, files_of(flags), flags.output, flags.resume, start, command_line.workers(flags))
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         def measure(folder: Path) -> Evaluation:

@@ -66,6 +66,14 @@ class LanguageModel(keras.Model):
         self.embedding, self.bidirectional = embedding, bidirectional
         self.word_bias = self.add_weight(shape=(embedding.input_dim,), initializer="zeros", name="word_bias")
 
+    def get_config(self):
+        layers = {"embedding": self.embedding, "bidirectional": self.bidirectional}
+        return {name: keras.saving.serialize_keras_object(layer) for name, layer in layers.items()}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**{name: keras.saving.deserialize_keras_object(layer) for name, layer in config.items()})
+
     def call(self, inputs):
         ids, negatives = inputs
         vectors = tf.gather(self.embedding.embeddings.value, ids)  # no call of the layer: it would mask the id 0
@@ -128,4 +136,4 @@ def chunk_batches(rows: np.ndarray, vocabulary_size: int, negatives: int, batch_
         return ((rows[indices], draw_log_uniform(generator, vocabulary_size, negatives)),)
 
     signature = ((tf.TensorSpec((None, rows.shape[1]), tf.int32), tf.TensorSpec((negatives,), tf.int32)),)
-    return Batches(draw, assemble, signature, seed)
+    return Batches(draw, assemble, signature, seed, common=[1])

@@ -12,6 +12,7 @@ import numpy as np
 from apps.corpora import tiny_shakespeare
 from apps.pipeline import command_line, model_folder, publishing
 from apps.pipeline.publishing import Evaluation
+from apps.pipeline.workers import ALONE, Workers
 from apps.shakespeare import artifacts
 from apps.shakespeare.data import held_out, load_data, symbols_from
 from apps.shakespeare.evaluation import evaluate
@@ -37,30 +38,32 @@ def train(
     output: Path,
     resume: bool,
     start_from: Path | None = None,
+    workers: Workers = ALONE,
 ) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
     known = symbols_from(start_from, recipe.level) if start_from else ()
-    (output / "training").mkdir(parents=True, exist_ok=True)
-    of_text = paths, encoding, recipe.level, recipe.most, output / "training" / "ids.bin", known
+    ids = workers.room(output / "training") / "ids.bin"
+    of_text = paths, encoding, recipe.level, recipe.most, ids, known
     own = load_data(*of_text) if paths else None  # before TensorFlow speaks, in case they are refused
     from apps.pipeline import training
     from apps.pipeline.runs import Run
     from apps.shakespeare.learning import learn_text
     from apps.shakespeare.start import model_from
 
-    training.set_up(recipe.seed)
+    training.set_up(recipe.seed, workers)
     text = own or load_data(*of_text)
     parts = text.train, text.validation, text.test
     sizes = "{:,} symbols, {:,} to validate, {:,} to test".format(*map(len, parts))
     print(f"{sizes}; {len(text.symbols):,} ids", flush=True)
-    run = Run(NAME, recipe, text.fingerprint, output, resume, bool(paths))
+    run = Run(NAME, recipe, text.fingerprint, output, resume, bool(paths), workers)
     if start_from is None:
         model = build_model(len(text.symbols), recipe.units, recipe.layers, recipe.dropout)
     else:
         model = model_from(start_from, text.symbols, recipe)
     fitted = learn_text(model, text.train, text.validation, run)
     typical = artifacts.typical_of(text)
-    run.keep(model, fitted, "perplexity", "Shakespeare", typical)
+    if not run.keep(model, fitted, "perplexity", "Shakespeare", typical):
+        return
     artifacts.write(model, text.symbols, output, run.about(artifacts.PACKAGES, tiny_shakespeare.LICENCE), typical)
     run.measure(artifacts.ARTIFACTS, lambda folder, artifact, test: evaluate(folder, artifact, *test), parts[1:])
     run.end("generate --prompt TEXT")
@@ -106,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         start = flags.start_from
         changes = changes | (model_folder.started(start, NAME, ("units", "layers", "level", "most")) if start else {})
         recipe = commands.recipe(flags, Recipe(), **changes)
-        train(recipe, flags.data, flags.encoding, flags.output, flags.resume, start)
+        train(recipe, flags.data, flags.encoding, flags.output, flags.resume, start, command_line.workers(flags))
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         def measure(folder: Path) -> Evaluation:

@@ -49,7 +49,7 @@ def window_batches(ids: np.ndarray, window: int, batch_size: int, sampling: str,
 
     shape = (batch_size, window)
     inputs = (tf.TensorSpec(shape, tf.int32), tf.TensorSpec((), tf.bool))
-    return Batches(draw, assemble, (inputs, tf.TensorSpec(shape, tf.int32)), seed)
+    return Batches(draw, assemble, (inputs, tf.TensorSpec(shape, tf.int32)), seed, common=[1])
 
 
 def validation_batches(ids: np.ndarray, batch_size: int = 32) -> Batches:
@@ -63,7 +63,8 @@ def validation_batches(ids: np.ndarray, batch_size: int = 32) -> Batches:
 
     inputs = (tf.TensorSpec((None, window), tf.int32), tf.TensorSpec((), tf.bool))
     batches = [starts[start : start + batch_size] for start in range(0, len(starts), batch_size)]
-    return Batches(lambda generator: batches, assemble, (inputs, tf.TensorSpec((None, window), tf.int32)))
+    signature = inputs, tf.TensorSpec((None, window), tf.int32)
+    return Batches(lambda generator: batches, assemble, signature, common=[1])
 
 
 class WindowReader(keras.Model):
@@ -73,11 +74,12 @@ class WindowReader(keras.Model):
 
     Args:
         network: ids -> logits, with layers of keras_rnn that keep no state themselves.
+        batch_size: of a batch; a replica that gets some of its rows always gets the same ones, and keeps their states.
     """
 
     def __init__(self, network: keras.Model, batch_size: int):
         super().__init__(name="reader")
-        self.network = network
+        self.network, self.batch_size = network, batch_size
         self.carried = {
             name: self.add_weight(shape=(batch_size, state.shape[1]), initializer="zeros", trainable=False, name=name)
             for name, state in Interface(network).states.items()
@@ -88,12 +90,26 @@ class WindowReader(keras.Model):
         if not training:
             return self.network(ids, training=False)["logits"]
         keep = 1.0 - tf.cast(fresh, tf.float32)
-        stream = Stream({name: keep * state.value for name, state in self.carried.items()})
+        stream = Stream({name: keep * self._of_rows(state.value, ids) for name, state in self.carried.items()})
         with reading(stream):
             logits = self.network(ids, training=True)["logits"]
         for name, state in stream.new_states.items():
-            self.carried[name].assign(state)
+            self.carried[name].assign(self._with_rest(state, self.carried[name].value, ids))
         return logits
+
+    def _of_rows(self, states, ids):
+        """The states of the rows that there are: a replica's part of a batch may be smaller."""
+        return states if ids.shape[0] == self.batch_size else states[: tf.shape(ids)[0]]
+
+    def _with_rest(self, new, states, ids):
+        return new if ids.shape[0] == self.batch_size else tf.concat([new, states[tf.shape(ids)[0] :]], axis=0)
+
+    def get_config(self):
+        return {"network": keras.saving.serialize_keras_object(self.network), "batch_size": self.batch_size}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(keras.saving.deserialize_keras_object(config["network"]), config["batch_size"])
 
 
 def learn_text(network: keras.Model, train: np.ndarray, validation: np.ndarray, run: Run) -> training.Fitted:

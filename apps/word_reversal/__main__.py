@@ -13,6 +13,7 @@ from apps.pipeline.errors import DataError
 from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
+from apps.pipeline.workers import ALONE, Workers
 from apps.word_reversal import artifacts, random_strings
 from apps.word_reversal.data import load_data, load_tests
 from apps.word_reversal.evaluation import evaluate
@@ -26,7 +27,14 @@ WORTH = 2**13  # bytes of words that pay for a second process
 MOST_PROBLEMS = 3  # that are told one by one
 
 
-def train(recipe: Recipe, data_path: Path | None, output: Path, resume: bool, start_from: Path | None = None) -> None:
+def train(
+    recipe: Recipe,
+    data_path: Path | None,
+    output: Path,
+    resume: bool,
+    start_from: Path | None = None,
+    workers: Workers = ALONE,
+) -> None:
     """Trains, writes the model's folder to `output` and measures its artifacts."""
     own = load_data(data_path) if data_path else None  # before TensorFlow speaks, in case it is refused
     from apps.pipeline import training
@@ -34,11 +42,11 @@ def train(recipe: Recipe, data_path: Path | None, output: Path, resume: bool, st
     from apps.word_reversal.learning import learn_pairs
     from apps.word_reversal.start import alphabet_from, model_from
 
-    training.set_up(recipe.seed)
+    training.set_up(recipe.seed, workers)
     data = own or load_data(data_path)
     if data.train is not None:
         print(f"{len(data.train):,} pairs, {len(data.validation):,} to validate", flush=True)
-    run = Run(NAME, recipe, data.fingerprint(), output, resume, data_path is not None)
+    run = Run(NAME, recipe, data.fingerprint(), output, resume, data_path is not None, workers)
     if start_from is None:
         model = build_model(len(data.alphabet), recipe.units, recipe.dropout)
     else:
@@ -46,7 +54,8 @@ def train(recipe: Recipe, data_path: Path | None, output: Path, resume: bool, st
         model = model_from(start_from, data.alphabet, recipe)
     fitted = learn_pairs(model, data, run)
     typical = artifacts.typical_of(data)
-    run.keep(model, fitted, "exact_accuracy", "Word reversal", typical)
+    if not run.keep(model, fitted, "exact_accuracy", "Word reversal", typical):
+        return
     artifacts.write(model, data.alphabet, output, run.about(artifacts.PACKAGES, random_strings.LICENCE), typical)
     run.measure(artifacts.ARTIFACTS, evaluate, data.tests)
     run.end("reverse WORD")
@@ -84,11 +93,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     verb.add_argument("--plot", type=Path, metavar="FILE.png", help="draw where the network looked for each letter")
 
+    commands.scores(lambda flags: Work(load, flags.model, "reverse_all", {}, WORTH))
+
     def run_train(flags: argparse.Namespace) -> None:
         command_line.need("matplotlib", "tensorboard")
         changes, start = (FOR_PAIRS if flags.data else {}) | (QUICK if flags.quick else {}), flags.start_from
         changes = changes | (model_folder.started(start, NAME, ("units",)) if start else {})
-        train(commands.recipe(flags, Recipe(), **changes), flags.data, flags.output, flags.resume, start)
+        train(
+            commands.recipe(flags, Recipe(), **changes),
+            flags.data,
+            flags.output,
+            flags.resume,
+            start,
+            command_line.workers(flags),
+        )
 
     def run_evaluate(flags: argparse.Namespace) -> None:
         def measure(folder: Path) -> Evaluation:
