@@ -202,7 +202,7 @@ def test_export_without_what_train_kept(app, copy, tmp_path, monkeypatch, capfd)
         assert app.fails(capfd, *command) == "expected nothing of the data, got a call"
         assert app.fails(capfd, *command, "--data", copy) == "expected nothing of the data, got a call"
     else:
-        with app.writing(("saved_model",)):
+        with app.writing(("saved_model", "litert")):
             assert app.run(*command) == 0
         assert (tmp_path / "out" / "1").exists()
 
@@ -257,7 +257,7 @@ def test_a_finished_run_is_taken_up_where_it_ended(app, trained, copy, data, mon
 def test_training_goes_on_from_another_model(app, trained, data, tmp_path, capfd):
     """One more epoch of a model that knows the answers, and knows them still. Those two have files of their own."""
     flags = ("--data", *data, "--start-from", trained, "--output", tmp_path / "on", "--epochs", 1, "--quick")
-    with app.writing(("litert",)):
+    with app.writing(("saved_model", "litert")):
         assert app.run("train", *flags) == 0
     results = publishing.read_results(tmp_path / "on")
     assert results["training"]["recipe"]["started_from"] == publishing.hashes(publishing.read_results(trained))["1"]

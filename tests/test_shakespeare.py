@@ -151,7 +151,7 @@ def test_words_of_chinese(tmp_path, capfd):
     (tmp_path / "chinese.txt").write_bytes(("今天天气很好，我们去公园散步。\n" * 150).encode("gb18030"))
     folder = tmp_path / "model"
     flags = ("--level", "word", "--sampling", "random", "--most", 9, "--data", tmp_path / "chinese.txt")
-    with APPS["shakespeare"].writing(("litert",)):
+    with APPS["shakespeare"].writing(("saved_model", "litert")):
         assert run("train", "--quick", *flags, "--output", folder) == 0
     capfd.readouterr()
     symbols = Symbols.load(folder)
