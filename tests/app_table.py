@@ -236,7 +236,7 @@ ROWS = [
         recipe={"words": 60, "units": 16, "word_vector_epochs": 1, "language_model_epochs": 1, "epochs": 2}
         | {"batch_size": 16, "student_epochs": 0, "keep_last": 20, "learning_rate": 0.03},
         patches={"learning.SMALLEST_EPOCH": 80},
-        stages=("word vectors", "language models", "labels"),
+        stages=("word vectors", "language models", "labels", "few words"),
         left=("word_vectors.npz", "language_model.npz", "labels.npz"),
         metric="accuracy",
         learned=lambda accuracy: accuracy >= 0.9,

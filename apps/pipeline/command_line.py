@@ -74,7 +74,7 @@ class CommandLine:
         self.parser.add_argument("--version", action=Version, help="print the version of keras-rnn and exit")
         self._verbs = self.parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
 
-        self.train = self.verb("train", "train a model, measure it and write its folder")
+        self.train = self.verb("train", "train a model, measure it and write its folder", answers=False)
         self.train.add_argument(
             "--output", type=Path, default=Path("runs") / name, help="folder to write (%(default)s)"
         )
@@ -104,7 +104,7 @@ class CommandLine:
             "--all", action="store_true", help="all of --data, not just what `train` held out of it"
         )
 
-        self.export = self.verb("export", "write a trained .keras model as SavedModel and LiteRT")
+        self.export = self.verb("export", "write a trained .keras model as SavedModel and LiteRT", answers=False)
         self.export.add_argument("trained", metavar="MODEL.keras", type=Path, help="as `train` leaves it")
         self.export.add_argument(
             "--output", type=Path, default=Path("runs") / name, help="folder to write (%(default)s)"
@@ -118,11 +118,11 @@ class CommandLine:
             else:
                 parser.add_argument("--data", type=Path, metavar="PATH", help="your own data in place of the app's")
 
-    def verb(self, name: str, summary: str) -> argparse.ArgumentParser:
-        """The parser of a new verb."""
+    def verb(self, name: str, summary: str, answers: bool = True) -> argparse.ArgumentParser:
+        """The parser of a new verb; answers: it uses a model, rather than writing one."""
         parser = self._verbs.add_parser(name, help=summary, description=summary)
         parser.add_argument("--debug", action="store_true", help="show where an error came from, and libraries' logs")
-        if name not in ("train", "export"):
+        if answers:
             parser.add_argument(
                 "--model",
                 type=Path,

@@ -12,6 +12,7 @@ import numpy as np
 
 from apps.corpora import imdb
 from apps.pipeline import command_line, confusion, model_folder, publishing
+from apps.pipeline.errors import DataError
 from apps.pipeline.jobs import Work
 from apps.pipeline.printing import visible
 from apps.pipeline.publishing import Evaluation
@@ -33,6 +34,7 @@ def train(
     own = load_data(files, recipe.seed) if files.paths else None  # before TensorFlow speaks, in case they are refused
     from apps.pipeline import training
     from apps.pipeline.runs import Run
+    from apps.sentiment.few_words import calibrated
     from apps.sentiment.learning import learn_labels, pretrain
     from apps.sentiment.start import model_from, vocabulary_from
 
@@ -52,6 +54,7 @@ def train(
     else:
         model = model_from(start_from, vocabulary, sequences, labelled.labels)
     fitted = learn_labels(model, sequences, labelled.labels, validation.labels, run)
+    run.finished(*calibrated(model, vocabulary, validation))
     typical = artifacts.typical_of(labelled)
     if not run.keep(model, fitted, "accuracy", "Sentiment", typical):
         return
@@ -59,6 +62,33 @@ def train(
     short = None if own else negated()
     run.measure(artifacts.ARTIFACTS, lambda folder, artifact, part: evaluate(folder, artifact, part, short), test)
     run.end("classify --explain TEXT")
+
+
+def calibrate(folder: Path, output: Path) -> None:
+    """Writes a model of IMDB's reviews again, no surer of short texts than its validation reviews say."""
+    how = publishing.read_results(folder).get("training", {})
+    vocabulary = Vocabulary.load(folder)
+    if how.get("own_data") or vocabulary.labels != imdb.LABELS:
+        raise DataError(f"expected a model of the app's own reviews in {folder}, got one of other data: train it again")
+    labelled, validation, _, _ = load_data(Files([]), how.get("recipe", {}).get("seed", Recipe.seed))
+    from apps.sentiment.few_words import STAGE, calibrated
+    from apps.sentiment.start import model_from
+
+    model = model_from(
+        folder, vocabulary, [np.array(vocabulary.ids(text)) for text in validation.texts], validation.labels
+    )
+    stage, seconds, epochs, result = calibrated(model, vocabulary, validation)
+    print(f"{stage}: {result}", flush=True)
+    kept = [each for each in how.get("stages", []) if each["stage"] != STAGE]
+    told = {
+        "stage": stage,
+        "seconds": round(seconds, 1),
+        "epochs": epochs,
+        "result": f"{result}; by `{publishing.command()}`",
+    }
+    how = how | {"files": {}, "stages": [*kept, told]}
+    artifacts.write(model, vocabulary, output, how, artifacts.typical_of(labelled))
+    print(f"{output}: its files are written; `evaluate --record` measures them")
 
 
 def print_answer(answer: Answer) -> None:
@@ -138,6 +168,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--balance", action="store_const", const=True, help="each label counts equally, however many texts have it"
     )
     commands.evaluate.add_argument("--plot", type=Path, metavar="FILE.png", help="draw which label is taken for which")
+    again = commands.verb(
+        "calibrate", "write a model of IMDB's reviews again, no surer of short texts than it may be", False
+    )
+    again.add_argument(
+        "folder",
+        nargs="?",
+        metavar="FOLDER",
+        type=Path,
+        default=publishing.SHIPPED / NAME,
+        help="the shipped one by default",
+    )
+    again.add_argument("--output", type=Path, default=Path("runs") / NAME, help="folder to write (%(default)s)")
     verb = commands.verb("classify", "say which label a text has")
     verb.add_argument("texts", nargs="*", metavar="TEXT", help="without one: the lines of --file or standard input")
     verb.add_argument("--file", type=Path, help="a text a line")
@@ -178,7 +220,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for answer in command_line.answers(work, flags.texts, flags.file, flags.jobs):
             command_line.tell(answer, flags.json, print_answer)
 
+    def run_calibrate(flags: argparse.Namespace) -> None:
+        calibrate(flags.folder, flags.output)
+
     verbs = {"train": run_train, "evaluate": run_evaluate, "export": run_export, "classify": run_classify}
+    verbs |= {"calibrate": run_calibrate}
     return commands.run({**verbs, None: lambda _: demonstrate()}, argv)
 
 

@@ -72,6 +72,7 @@ def typical_of(data: LabelledTexts) -> Inputs:
 def load_trained(path: Path):
     """What a model.keras that `train` wrote holds, and its vocabulary; DataError if it isn't one."""
     from apps.pipeline import training
+    from apps.sentiment import few_words  # noqa: F401  (a layer of its is in the file)
 
     return training.load_trained(path, NAME, Vocabulary.load, _fits)
 

@@ -38,6 +38,7 @@ def build_model(vocabulary_size: int, units: int, labels: int = 2):
     logits of more than two, (batch, labels)."""
     import keras
 
+    from apps.sentiment.few_words import FewWords
     from keras_rnn import LSTM
 
     ids = keras.Input((None,), dtype="int32", name="ids")
@@ -57,7 +58,8 @@ def build_model(vocabulary_size: int, units: int, labels: int = 2):
     features = keras.layers.BatchNormalization(momentum=0.9)(keras.layers.Concatenate()(features))
     features = keras.layers.Dense(64, activation="relu")(keras.layers.Dropout(0.5)(features))
     features = keras.layers.Dropout(0.3)(features)
-    return keras.Model(ids, keras.layers.Dense(outputs(labels), name="logit")(features), name=NAME)
+    logits = keras.layers.Dense(outputs(labels), name="logit")(features)
+    return keras.Model(ids, FewWords(name="few_words")(logits, ids), name=NAME)
 
 
 def outputs(labels: int) -> int:

@@ -22,14 +22,20 @@ def second_opinions(
 
     They err on different texts, so their mean is right more often than either.
     """
-    order = np.argsort([len(row) for row in unlabelled], kind="stable")
-    logits = np.zeros(len(unlabelled))
+    logits = network_logits(model, unlabelled, batch_size)[:, 0]
+    logits += WordPairClassifier(*labelled).logits(unlabelled)
+    return 1.0 / (1.0 + np.exp(-logits / 2.0))
+
+
+def network_logits(model: keras.Model, rows: Sequence[np.ndarray], batch_size: int) -> np.ndarray:
+    """The logits of `model` for the ids of each text, float64 (texts, logits)."""
+    order = np.argsort([len(row) for row in rows], kind="stable")
+    logits = np.zeros((len(rows), model.output_shape[-1]))
     call = tf.function(lambda ids: model(ids, training=False), input_signature=[tf.TensorSpec((None, None), tf.int32)])
     for start in range(0, len(order), batch_size):
         part = order[start : start + batch_size]
-        logits[part] = call(padded([unlabelled[index] for index in part])).numpy()[:, 0]
-    logits += WordPairClassifier(*labelled).logits(unlabelled)
-    return 1.0 / (1.0 + np.exp(-logits / 2.0))
+        logits[part] = call(padded([rows[index] for index in part])).numpy()
+    return logits
 
 
 class WordPairClassifier:
