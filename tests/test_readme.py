@@ -26,7 +26,7 @@ ANSWERS = {
     "word_reversal": "desserts",
     "chinese_pos": "我/r 爱/v",
 }
-NEED_DATA = ("train", "evaluate", "score")
+NEED_DATA = ("train", "evaluate", "score", "calibrate")
 COLUMN = 26  # of the tree, where the words about a file begin
 
 

@@ -76,6 +76,8 @@ def test_the_bars_of_sentiment():
     assert figures["saved_model"] >= 0.91
     assert abs(figures["litert"] - figures["saved_model"]) <= 0.001
     assert abs(figures["litert_int8"] - figures["saved_model"]) <= 0.005
+    for entry in artifacts.values():
+        assert entry["more"]["its calibration error"] <= 0.04 and entry["more"]["99% sure of its wrong ones"] <= 0.02
     assert artifacts["litert"]["bytes"] <= 20e6
     assert artifacts["litert_int8"]["bytes"] <= 6e6
 

@@ -269,6 +269,26 @@ def test_other_labels_and_another_vocabulary(copy, tmp_path, capfd):
     assert "expected the vocabulary or labels that" in fails(capfd, "classify", "--model", copy, "good new8")
 
 
+def test_calibrate_is_for_models_of_the_apps_own_reviews(copy, tmp_path, capfd):
+    refused = fails(capfd, "calibrate", copy, "--output", tmp_path / "out")
+    assert refused.startswith("expected a model of the app's own reviews in ") and not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_calibrate_writes_a_model_again_with_the_answers_that_it_gave(copy, unlabelled, tmp_path, monkeypatch, capfd):
+    results = json.loads((copy / "results.json").read_text(encoding="utf-8"))
+    results["training"]["own_data"] = False
+    (copy / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    monkeypatch.setattr(sentiment.imdb, "LABELS", LABELS)
+    assert run("calibrate", copy, "--output", tmp_path / "out") == 0
+    assert "`evaluate --record` measures them" in capfd.readouterr().out
+    stages = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["training"]["stages"]
+    assert [stage["stage"] for stage in stages] == [stage["stage"] for stage in results["training"]["stages"]]
+    assert "in full from " in stages[-1]["result"] and " calibrate " in stages[-1]["result"]
+    before, after = (probabilities(folder, "litert", TEXTS)[:, 1] > 0.5 for folder in (copy, tmp_path / "out"))
+    np.testing.assert_array_equal(before, after)
+
+
 def test_classify_refuses_what_it_cannot_read(trained, tmp_path, capfd):
     assert "none.txt" in fails(capfd, "classify", "--model", trained, "--file", tmp_path / "none.txt")
     assert fails(capfd, "classify", "--model", trained, "--file", tmp_path) == f"is a directory: {tmp_path}"

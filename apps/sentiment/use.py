@@ -17,7 +17,7 @@ from apps.pipeline.vocabulary import FILE, UNKNOWN, Vocabulary, tokenize
 from apps.sentiment.model import NAME
 
 WEIGHTIEST = 20  # words around which phrases are looked for
-SEEN_AS_ONE = 0.5  # by how much log-odds a phrase's weight differs at least from the sum of its words'
+SEEN_AS_ONE = 0.2  # by how much log-odds a phrase's weight differs at least from the sum of its words'
 
 
 @dataclass(frozen=True)
