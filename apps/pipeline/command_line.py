@@ -172,8 +172,9 @@ class CommandLine:
         from apps.pipeline.scoring import score
 
         model_folder.expect_app(flags.model, self.name)
-        told = score(self._scored(flags), flags.inputs, flags.output, flags.column, flags.format, flags.options)
-        print(json_line(told) if flags.json else told)
+        counts = score(self._scored(flags), flags.inputs, flags.output, flags.column, flags.format, flags.options)
+        words = f"{flags.output}: {counts['answered']:,} rows answered, {counts['rejected']:,} rejected"
+        print(json_line(counts) if flags.json else words)
 
     def evaluated(self, flags: argparse.Namespace, measure: Callable[[Path], Evaluation]) -> Evaluation:
         """Prints what `measure` finds of the model in the folder it is given, and records it if the user wants that."""

@@ -129,8 +129,10 @@ def options_of(flags: Sequence[str]) -> PipelineOptions:
     return options
 
 
-def score(work: Work, inputs: Sequence[str], output: str, column: str, form: str, flags: Sequence[str]) -> str:
-    """Answers all rows of files -> how many there were, in words.
+def score(
+    work: Work, inputs: Sequence[str], output: str, column: str, form: str, flags: Sequence[str]
+) -> dict[str, int]:
+    """Answers all rows of files -> how many were ANSWERED, and how many REJECTED.
 
     Args:
         inputs: paths, patterns or addresses that Beam reads; the end of a name says the format, see rows.FORMATS.
@@ -155,8 +157,7 @@ def score(work: Work, inputs: Sequence[str], output: str, column: str, form: str
     lines | "rejected" >> beam.io.WriteToText(f"{output}/rejected", ".jsonl")
     result = pipeline.run()
     result.wait_until_finish()
-    counts = {name: _counted(result, name) for name in (ANSWERED, REJECTED)}
-    return f"{output}: {counts[ANSWERED]:,} rows answered, {counts[REJECTED]:,} rejected"
+    return {name: _counted(result, name) for name in (ANSWERED, REJECTED)}
 
 
 def _counted(result: Any, name: str) -> int:
