@@ -1,4 +1,4 @@
-"""Several processes, or several devices of one, train what one process trains."""
+"""Several processes train what one process trains."""
 
 import contextlib
 import json
@@ -13,29 +13,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from app_table import APPS
+from worker_process import train
 
 from apps.pipeline.batches import Batches
 
 TESTS = Path(__file__).parent
-NEAR = 1e-5  # of weights after an epoch: sums of floating-point numbers in another order
+NEAR = 1e-5  # sums of floating-point numbers in another order
 
 
-def addresses(count: int) -> str:
-    """As --workers takes them, of free ports of this machine."""
+def begin(folder: Path, epochs: int, count: int) -> list[subprocess.Popen]:
+    """So many processes of worker_process.py, at free ports of this machine."""
     with contextlib.ExitStack() as open_ones:
         sockets = [open_ones.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
             each.bind(("127.0.0.1", 0))
-        return ",".join(f"127.0.0.1:{each.getsockname()[1]}" for each in sockets)
-
-
-def begin(app: str, *arguments) -> subprocess.Popen:
-    """A process of worker_process.py."""
-    command = [sys.executable, TESTS / "worker_process.py", app, *map(str, arguments)]
+        addresses = ",".join(f"127.0.0.1:{each.getsockname()[1]}" for each in sockets)
     paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
-    environment = {**os.environ, "PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    options = {"env": {**os.environ, "PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3"}, "text": True}
+    command = [sys.executable, TESTS / "worker_process.py", folder, str(epochs)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return [subprocess.Popen([*command, str(number), addresses], **options, **pipes) for number in range(count)]
 
 
 def end(processes: list[subprocess.Popen], expected: int = 0) -> list[str]:
@@ -49,101 +46,46 @@ def end(processes: list[subprocess.Popen], expected: int = 0) -> list[str]:
     return printed
 
 
-def together(app: str, count: int, *arguments) -> list[str]:
-    """What so many workers print, who train together."""
-    listed = addresses(count)
-    return end([begin(app, *arguments, "--workers", listed, "--worker", number) for number in range(count)])
-
-
-def left(folder: Path) -> tuple[list[np.ndarray], list[dict[str, float]]]:
-    """The weights that a training has left, and the history of its last stage."""
-    path = max((folder / "training").glob("*.npz"), key=lambda path: path.stat().st_mtime_ns)
-    with np.load(path) as stage, np.load(folder / "weights.npz") as weights:
-        return list(weights.values()), json.loads(str(stage["about"]))["history"]
-
-
 def expect_same(folder: Path, other: Path) -> None:
-    (weights, history), (theirs, their_history) = left(folder), left(other)
-    for ours, each in zip(weights, theirs, strict=True):
-        np.testing.assert_allclose(ours, each, atol=NEAR)
-    assert len(history) == len(their_history)
-    for logs, each in zip(history, their_history, strict=True):
-        assert logs == pytest.approx(each, rel=1e-4, abs=1e-6)
-    assert np.abs(weights[0]).max() > 0.01
+    """That two checkpoints have the same best weights and the same history."""
+    with np.load(folder / "small.npz") as ours, np.load(other / "small.npz") as theirs:
+        best = [name for name in ours.files if name.startswith("best_")]
+        assert len(best) == len([name for name in theirs.files if name.startswith("best_")]) > 5
+        for name in best:
+            np.testing.assert_allclose(ours[name], theirs[name], atol=NEAR)
+        histories = [json.loads(str(each["about"]))["history"] for each in (ours, theirs)]
+    assert len(histories[0]) == len(histories[1])
+    for logs, each in zip(*histories, strict=True):
+        assert logs == pytest.approx(each, abs=1e-4)
 
 
-@pytest.fixture
-def small(tmp_path):
-    """The name of an app -> its small data."""
-
-    def make(name):
-        (tmp_path / "data").mkdir()
-        return APPS[name].write_data(tmp_path / "data")
-
-    return make
-
-
-def check(name, small, tmp_path, *flags, workers=2):
-    """That an app's workers have the weights and the history of one process."""
-    arguments = ["--epochs", 1, "--data", *small(name)]
-    end([begin(name, *arguments, "--output", tmp_path / "one")])
-    if workers > 1:
-        first, *others = together(name, workers, *arguments, "--output", tmp_path / "several", *flags)
-        assert all("waiting for the others" in printed for printed in (first, *others))
-    else:
-        end([begin(name, *arguments, "--output", tmp_path / "several", *flags)])
-    expect_same(tmp_path / "one", tmp_path / "several")
+def test_two_processes_train_what_one_does(tmp_path):
+    train(tmp_path / "one", 2)
+    first, second = end(begin(tmp_path / "two", 2, 2))
+    assert "worker 0 of 2: waiting for the others" in first and "worker 1 of 2: waiting" in second
+    expect_same(tmp_path / "one", tmp_path / "two")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", APPS)
-def test_two_workers_train_what_one_process_does(name, small, tmp_path):
-    check(name, small, tmp_path)
-
-
-@pytest.mark.slow
-def test_more_workers_than_the_last_batch_has_examples(small, tmp_path):
-    check("mnist_rows", small, tmp_path, workers=4)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["chinese_pos", "shakespeare"])
-def test_replicas_in_one_process(name, small, tmp_path):
-    check(name, small, tmp_path, "--replicas", 3, workers=1)
-
-
-@pytest.mark.slow
-def test_a_killed_worker_ends_the_others_with_a_sentence_and_another_number_of_them_resumes(small, tmp_path):
-    name, listed = "word_reversal", addresses(2)
-    arguments = ["--epochs", 8, "--data", *small(name)]
-    end([begin(name, *arguments, "--output", tmp_path / "one")])
-    cut = [*arguments, "--output", tmp_path / "cut"]
-    processes = [begin(name, *cut, "--workers", listed, "--worker", number) for number in range(2)]
+def test_a_killed_one_ends_the_others_with_a_sentence_and_another_number_of_them_goes_on(tmp_path):
+    epochs = 400
+    processes = begin(tmp_path / "cut", epochs, 2)
     deadline = time.monotonic() + 200
-    while not list(tmp_path.glob("cut/training/*.npz")) and time.monotonic() < deadline:
+    while not (tmp_path / "cut" / "small.npz").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     processes[1].send_signal(signal.SIGKILL)
     killed = time.monotonic()
-    (printed,) = end(processes[:1], expected=2)
+    (printed,) = end(processes[:1], expected=1)
     assert time.monotonic() - killed < 30
     processes[1].communicate()
-    assert printed.count("error: ") == 1 and "expected all 2 workers to go on, got one that ended" in printed
-    together(name, 3, *cut, "--resume")
-    expect_same(tmp_path / "one", tmp_path / "cut")
-
-
-@pytest.mark.slow
-def test_workers_with_other_data_are_told(small, tmp_path):
-    data, listed = small("word_reversal"), addresses(2)
-    (tmp_path / "other.tsv").write_text("here\tthere\n" * 6, encoding="utf-8")
-    flags = [["--data", *data], ["--data", tmp_path / "other.tsv"]]
-    processes = [
-        begin("word_reversal", *each, "--output", tmp_path / str(number), "--workers", listed, "--worker", number)
-        for number, each in enumerate(flags)
-    ]
-    printed = end(processes, expected=2)
-    assert "expected the data and flags of worker 0" in printed[1]
-    assert not (tmp_path / "1").exists()
+    assert printed.splitlines()[-1].startswith("expected all 2 workers to go on, got one that ended")
+    with np.load(tmp_path / "cut" / "small.npz") as cut:
+        done = len(json.loads(str(cut["about"]))["history"])
+        first = json.loads(str(cut["about"]))["history"][0]
+    assert 0 < done < epochs
+    fitted = train(tmp_path / "cut", epochs)
+    assert len(fitted.history) == epochs and fitted.history[0] == first
+    assert fitted.history[-1]["loss"] < first["loss"]
 
 
 def numbered(rows: int, batch_size: int) -> Batches:

@@ -1,38 +1,52 @@
-"""python worker_process.py APP ARGUMENT...: the app's `train --quick` by its small recipe, one of several processes.
-
-Nothing is dropped and epochs are short, so that several replicas have what one has but for rounding: Adam makes much
-of little where a gradient is almost zero. In place of the files for use, worker 0 leaves weights.npz.
-"""
+"""python worker_process.py FOLDER EPOCHS NUMBER ADDRESS,...: one of several processes that train a small model."""
 
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
-from app_table import APPS
+import tensorflow as tf
 
-from apps.pipeline.runs import Run
+import keras_rnn
+from apps.pipeline import training
+from apps.pipeline.batches import Batches
+from apps.pipeline.errors import DataError
+from apps.pipeline.runs import Recipe, Stage
+from apps.pipeline.workers import ALONE, Workers
 
-SHORT = {"sentiment": 4, "mnist_rows": 2, "word_reversal": 4, "chinese_pos": 4}  # SMALLEST_EPOCH
+ROWS, STEPS, CLASSES, BATCH = 19, 3, 4, 6  # the last batch has one row
 
 
-def keep(run: Run, model: keras.Model, *_) -> bool:
-    if run.workers.first:
-        np.savez(run.output / "weights.npz", *model.get_weights())
-    return False
+def problem() -> tuple[keras.Model, Batches]:
+    """A layer, normalisation over the batch, and targets of which some, 0, don't count."""
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(ROWS, STEPS, 2)).astype("float32")
+    targets = generator.integers(0, CLASSES, (ROWS, STEPS)).astype("int32")
+
+    def draw(generator):
+        order = generator.permutation(ROWS)
+        return [order[start : start + BATCH] for start in range(0, ROWS, BATCH)]
+
+    signature = ({"rows": tf.TensorSpec((None, STEPS, 2))}, tf.TensorSpec((None, STEPS), tf.int32))
+    batches = Batches(draw, lambda rows, _: ({"rows": inputs[rows]}, targets[rows]), signature, seed=1)
+    rows = keras.Input((STEPS, 2), name="rows")
+    hidden = keras_rnn.LSTM(8, return_sequences=True)(rows)
+    logits = keras.layers.Dense(CLASSES)(keras.layers.BatchNormalization()(hidden))
+    return keras.Model({"rows": rows}, logits), batches
 
 
-def main(name: str, *arguments: str) -> int:
-    for kind in (keras.layers.Dropout, keras.layers.SpatialDropout1D):
-        kind.call = lambda self, inputs, training=False: inputs
-    Run.keep = keep
-    app = APPS[name]
-    with app.small():
-        if name in SHORT:
-            app.part("learning").SMALLEST_EPOCH = SHORT[name]
-        else:
-            app.part("learning").SHORTEST_EPOCH = app.part("learning").LONGEST_EPOCH = 4
-        return app.run("train", "--quick", *arguments)
+def train(folder: Path, epochs: int, workers: Workers = ALONE) -> training.Fitted:
+    """Trains, or goes on, with the checkpoint in a folder."""
+    training.set_up(1, workers)
+    model, batches = problem()
+    recipe = Recipe(epochs=epochs, batch_size=BATCH, averaging=0.5, patience=None, learning_rate=0.01, warm_up=0.0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
+    stage = Stage(recipe, folder / "small.npz", {"epochs": epochs}, True, workers)
+    return training.learn(model, batches, batches, stage, loss=loss, metrics=["accuracy"])
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        train(Path(sys.argv[1]), int(sys.argv[2]), Workers(tuple(sys.argv[4].split(",")), int(sys.argv[3])))
+    except DataError as error:
+        sys.exit(str(error))
