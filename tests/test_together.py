@@ -68,7 +68,7 @@ def test_two_processes_train_what_one_does(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_one_ends_the_others_with_a_sentence_and_another_number_of_them_goes_on(tmp_path):
-    epochs = 400
+    epochs = 60
     processes = begin(tmp_path / "cut", epochs, 2)
     deadline = time.monotonic() + 200
     while not (tmp_path / "cut" / "small.npz").exists() and time.monotonic() < deadline:
