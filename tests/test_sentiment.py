@@ -284,7 +284,7 @@ def test_calibrate_writes_a_model_again_with_the_answers_that_it_gave(copy, unla
     assert "`evaluate --record` measures them" in capfd.readouterr().out
     stages = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["training"]["stages"]
     assert [stage["stage"] for stage in stages] == [stage["stage"] for stage in results["training"]["stages"]]
-    assert "in full from " in stages[-1]["result"] and " calibrate " in stages[-1]["result"]
+    assert "in full from " in stages[-1]["result"] and "; by `python -m apps." in stages[-1]["result"]
     before, after = (probabilities(folder, "litert", TEXTS)[:, 1] > 0.5 for folder in (copy, tmp_path / "out"))
     np.testing.assert_array_equal(before, after)
 
