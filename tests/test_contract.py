@@ -262,7 +262,8 @@ def test_training_goes_on_from_another_model(app, trained, data, tmp_path, capfd
     results = publishing.read_results(tmp_path / "on")
     assert results["training"]["recipe"]["started_from"] == publishing.hashes(publishing.read_results(trained))["1"]
     assert app.learned(results["artifacts"]["litert"]["value"])
-    assert "to start from, got no SavedModel there" in app.fails(capfd, "train", "--start-from", tmp_path, *flags)
+    nowhere = ("--start-from", tmp_path, "--output", tmp_path / "other")
+    assert "to start from, got no SavedModel there" in app.fails(capfd, "train", *flags, *nowhere)
 
 
 @every_app
