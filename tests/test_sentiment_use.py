@@ -8,8 +8,8 @@ import pytest
 
 from apps.pipeline.errors import DataError
 from apps.pipeline.vocabulary import UNKNOWN, Vocabulary
-from apps.sentiment.__main__ import print_explanation
 from apps.sentiment.evaluation import probabilities
+from apps.sentiment.shown import print_explanation
 from apps.sentiment.use import Classifier, joined
 
 
