@@ -222,7 +222,7 @@ def test_an_unknown_verb_is_refused_in_one_sentence(capsys):
         __main__.main(["layer"])
     assert stop.value.code == 2
     assert (
-        "expected layers, exported, paths, litert, apps, generation, devices, few_reviews, imdb, got 'layer'"
+        "expected layers, exported, paths, litert, apps, generation, devices, workers, few_reviews, imdb, got 'layer'"
         in capsys.readouterr().err
     )
 
