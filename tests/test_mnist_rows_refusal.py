@@ -15,7 +15,6 @@ import pytest
 from app_table import APPS
 from PIL import Image
 
-from apps.mnist_rows import __main__ as command
 from apps.mnist_rows import load, refusal
 from apps.mnist_rows.data import LabelledPictures
 from apps.mnist_rows.learning import fitted_refusal
@@ -178,7 +177,7 @@ def test_refusal_is_learned_for_a_model_that_has_none(tmp_path, monkeypatch, cap
     pictures = np.zeros((20, SIZE, SIZE), np.uint8)
     pictures[:, 4:24, 13:16] = 255
     data = LabelledPictures(pictures, np.ones(20, np.int32), tuple("0123456789"))
-    monkeypatch.setattr(command, "load_data", lambda *_: (data, data, data))
+    monkeypatch.setattr("apps.mnist_rows.learning.load_data", lambda *_: (data, data, data))
     monkeypatch.setattr("apps.mnist_rows.learning.learn_refusal", lambda *_: made)
     assert APPS["mnist_rows"].run("refusal", "--model", folder) == 0
     assert "accepted of strange 25.00%, refused of test 0.00%" in capfd.readouterr().out
