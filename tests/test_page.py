@@ -230,13 +230,21 @@ def pictures():
     return made
 
 
-PROBABLE = [[0.05] * 5 + [0.75] + [0.0] * 4, [1.0] + [0.0] * 9] * 6  # what a network might have said of them
+PROBABLE = [[0.05] * 5 + [0.75] + [0.0] * 4, [1.0] + [0.0] * 9] * 6 + [
+    [0.0] * 7 + [1.0, 0.0, 0.0]
+]  # what a network might have said of them
 
 
 def strange():
-    """Strokes, and noise, as float32 (28, 28)."""
+    """Strokes, noise, and a seven, as float32 (28, 28)."""
     noise = np.random.default_rng(5).random((2, 28, 28)).astype(np.float32)
-    return [*pictures()[:10], *noise]
+    seven = Image.new("L", (112, 112))
+    ImageDraw.Draw(seven).line([(34, 22), (78, 22), (46, 90)], 255, 10, joint="curve")
+    return [
+        *pictures()[:10],
+        *noise,
+        (np.asarray(seven.resize((28, 28), Image.Resampling.BOX)) / 255).astype(np.float32),
+    ]
 
 
 def random_words():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections import deque
@@ -87,7 +88,9 @@ def side_by_side(work: Work, inputs: Iterable[Any], jobs: int) -> Iterator[Any]:
         while True:
             while len(waiting) < AHEAD * jobs and parts is not None:
                 try:
-                    waiting.append(processes.submit(_answer, next(parts)))
+                    part = next(parts)
+                    with _ctrl_c_later():
+                        waiting.append(processes.submit(_answer, part))
                 except StopIteration:
                     parts = None
                 except (DataError, OSError) as error:  # of reading: it is told after the answers before it
@@ -107,6 +110,22 @@ def side_by_side(work: Work, inputs: Iterable[Any], jobs: int) -> Iterator[Any]:
         ) from None
     finally:
         processes.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Ctrl-C comes through at the end: a process that is started inside begins without it, and would tell its own end
+    by a traceback until `_begin` has it ignore that."""
+    import signal
+
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def in_parts(inputs: Iterable[Any]) -> Iterator[list[Any]]:
