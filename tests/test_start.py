@@ -13,9 +13,12 @@ from apps.chinese_pos import start as chinese_start
 from apps.chinese_pos.lexicon import PLACES, Lexicon
 from apps.chinese_pos.lexicon import UNKNOWN as UNKNOWN_CHARACTER
 from apps.chinese_pos.model import Recipe as ChineseRecipe
+from apps.mnist_rows import start as mnist_rows_start
 from apps.pipeline import model_folder, publishing
 from apps.pipeline.errors import DataError
 from apps.pipeline.trained_weights import NEW, numbers_of, weights_of
+from apps.pipeline.vocabulary import Vocabulary
+from apps.sentiment import start as sentiment_start
 from apps.shakespeare import start as shakespeare_start
 from apps.shakespeare.data import encode, symbols_from
 from apps.shakespeare.model import Recipe as ShakespeareRecipe
@@ -103,3 +106,22 @@ def test_a_folder_without_a_model_or_of_another_app(tmp_path):
         model_folder.started(tmp_path, "shakespeare")
     with pytest.raises(DataError, match=r"^expected a model of shakespeare in .*, got one of sentiment$"):
         model_folder.started(SHIPPED / "sentiment", "shakespeare")
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [[], [np.zeros(3)] * 2, [np.zeros(()), np.zeros((2, 8)), np.zeros((2, 2))]],
+    ids=["none", "flat", "other"],
+)
+def test_weights_of_another_network_are_one_sentence(weights, monkeypatch):
+    """Of a folder without results.json nothing tells beforehand that they are."""
+    for module, model_from in (
+        (
+            sentiment_start,
+            lambda folder: sentiment_start.model_from(folder, Vocabulary(("a",), 9, ("n", "p")), [], None),
+        ),
+        (mnist_rows_start, lambda folder: mnist_rows_start.model_from(folder, ("a", "b"), 0.2)),
+    ):
+        monkeypatch.setattr(module, "weights_of", lambda *_: weights)
+        with pytest.raises(DataError, match=r"^expected a model of this version's network to start from in "):
+            model_from(SHIPPED / "mnist_rows")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from apps.mnist_rows.model import NAME, build_model
 from apps.mnist_rows.pictures import Labels
-from apps.pipeline.trained_weights import carry_over, numbers_of, weights_of
+from apps.pipeline.trained_weights import another_network, carry_over, numbers_of, weights_of
 
 
 def model_from(folder: Path, names: Sequence[str], dropout: float):
@@ -17,8 +17,9 @@ def model_from(folder: Path, names: Sequence[str], dropout: float):
     DataError if the folder has no such model.
     """
     weights = weights_of(folder, NAME)
-    units = weights[1].shape[0] if len(weights) > 1 else 1  # of the first LSTM's recurrent kernel
-    model = build_model(len(names), units, dropout)
+    if len(weights) < 2 or weights[1].ndim != 2:
+        raise another_network(folder)
+    model = build_model(len(names), weights[1].shape[0], dropout)  # of the first LSTM's recurrent kernel
     classes = numbers_of(names, Labels.load(folder).names)
     carry_over(model, weights, folder, {"logits/kernel": (1, classes), "logits/bias": (0, classes)})
     return model

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -95,7 +96,7 @@ class RowsOfCsv(beam.DoFn):
 
     def process(self, file: fileio.ReadableFile) -> Iterator[Any]:
         name = file.metadata.path
-        delimiter = "\t" if ".tsv" in name else ","
+        delimiter = "\t" if Path(name).name.lower().endswith((".tsv", ".tsv.gz", ".tsv.bz2")) else ","
         with file.open() as content, io.TextIOWrapper(content, "utf-8-sig", "replace", newline="") as text:
             records = csv.reader(text, delimiter=delimiter)
             header = next(records, None)

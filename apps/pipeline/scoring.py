@@ -141,7 +141,8 @@ def score(
         flags: Beam's options.
 
     Raises:
-        DataError: a file isn't there or is of no known format, an option isn't Beam's, the pipeline failed.
+        DataError: a file isn't there or is of no known format, or an option isn't Beam's. What a runner fails with is
+            the runner's own error.
     """
     options = options_of(flags)
     rows.expect_files(inputs)

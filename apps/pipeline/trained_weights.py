@@ -56,7 +56,12 @@ def carry_over(
                 weight = np.moveaxis(entries, 0, axis)
             variable.assign(weight)
     except (ValueError, IndexError) as error:
-        raise DataError(f"expected a model of this version's network to start from in {folder}, got another") from error
+        raise another_network(folder) from error
+
+
+def another_network(folder: Path) -> DataError:
+    """What to say where the weights in a folder don't fit this version's network."""
+    return DataError(f"expected a model of this version's network to start from in {folder}, got another")
 
 
 def numbers_of(names: Sequence[str], others: Sequence[str], first: int = 0, missing: int = NEW) -> list[int]:

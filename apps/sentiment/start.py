@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.pipeline.batches import padded
-from apps.pipeline.errors import DataError
-from apps.pipeline.trained_weights import NEW, carry_over, weights_of
+from apps.pipeline.trained_weights import NEW, another_network, carry_over, weights_of
 from apps.pipeline.vocabulary import UNKNOWN, Vocabulary, tokenize
 from apps.sentiment.model import NAME, build_model
 
@@ -37,8 +36,8 @@ def model_from(folder: Path, vocabulary: Vocabulary, sequences: Sequence[np.ndar
     sequences, labels: ids of the texts to be trained on, and the numbers of their labels.
     """
     weights = weights_of(folder, NAME)
-    if len(weights) < 2:
-        raise DataError(f"expected a model of this version's network to start from in {folder}, got another")
+    if len(weights) < 2 or weights[0].ndim != 2 or weights[-1].ndim != 1:
+        raise another_network(folder)
     (words, units), before = weights[0].shape, weights[-1].shape[0]  # what its last bias has a number for
     model = build_model(len(vocabulary), units, len(vocabulary.labels))
     same_end = before == model.output_shape[-1]
